@@ -1,0 +1,57 @@
+// swift-tools-version: 6.1
+// The house and its floors are described in docs/architecture.md: each folder of Sources is a target,
+// so that the compiler keeps the floors apart.
+import PackageDescription
+
+let package = Package(
+    name: "Limn",
+    products: [
+        .executable(name: "limn", targets: ["LimnCLI"]),
+        .library(name: "Limn", targets: ["Limn"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+    ],
+    targets: [
+        // System libraries and their smallest shims.
+        .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .target(name: "CPNG", linkerSettings: [.linkedLibrary("png")]),
+        .target(name: "CSentencePiece", linkerSettings: [.linkedLibrary("sentencepiece")]),
+
+        // Ground floor: kernels.
+        .target(name: "CKernels", dependencies: ["COpenBLAS"]),
+        .target(name: "Tensors", dependencies: ["CKernels"]),
+
+        // Side rooms on the ground floor: they know nobody.
+        .target(name: "Checkpoints", dependencies: ["CKernels"]),
+        .target(name: "Tokenizers", dependencies: ["CSentencePiece"]),
+        .target(name: "Sampling"),
+        .target(name: "Images", dependencies: ["CPNG"]),
+
+        // The spine.
+        .target(name: "Layers", dependencies: ["Tensors", "Checkpoints"]),
+        .target(name: "Models", dependencies: ["Layers"]),
+        .target(name: "Limn", dependencies: ["Models", "Tokenizers", "Sampling", "Images"]),
+        .executableTarget(
+            name: "LimnCLI",
+            dependencies: [
+                "Limn",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+
+        // Tests mirror Sources.
+        .target(name: "TestSupport", dependencies: ["Checkpoints"], path: "Tests/TestSupport"),
+        .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"]),
+        .testTarget(name: "TokenizersTests", dependencies: ["Tokenizers", "TestSupport"]),
+        .testTarget(name: "SamplingTests", dependencies: ["Sampling", "TestSupport"]),
+        .testTarget(name: "ImagesTests", dependencies: ["Images", "TestSupport"]),
+        .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
+        .testTarget(name: "ModelsTests", dependencies: ["Models", "TestSupport"]),
+        .testTarget(
+            name: "LimnTests", dependencies: ["Limn", "Checkpoints", "Images", "Sampling", "TestSupport"]),
+        .testTarget(name: "LimnCLITests", dependencies: ["Limn", "Images", "Checkpoints", "TestSupport"]),
+    ],
+    swiftLanguageModes: [.v6],
+    cLanguageStandard: .gnu17,
+    cxxLanguageStandard: .cxx17
+)

@@ -1,0 +1,185 @@
+// Which kernels this CPU can run, and what all of them share: cutting into tasks, packing, small serial parts.
+#include "kernels.h"
+#include <math.h>
+#include <string.h>
+
+const float limn_zeros[LIMN_MAX_CHANNELS];
+
+static bool runs_here(const limn_kernels *kernels) {
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (kernels == &limn_kernels_avx512)
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
+            && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+    if (kernels == &limn_kernels_avx2)
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+#endif
+    return true;
+}
+
+const limn_kernels *limn_kernels_at(long index) {
+    static const limn_kernels *const fastest_first[] = {
+#if defined(__x86_64__)
+        &limn_kernels_avx512, &limn_kernels_avx2,
+#elif defined(__aarch64__)
+        &limn_kernels_neon,
+#endif
+        &limn_kernels_portable,
+    };
+    for (size_t i = 0; i < sizeof fastest_first / sizeof *fastest_first; i++)
+        if (runs_here(fastest_first[i]) && index-- == 0) return fastest_first[i];
+    return NULL;
+}
+
+const limn_kernels *limn_kernels_best(void) { return limn_kernels_at(0); }
+const char *limn_kernels_name(const limn_kernels *kernels) { return kernels->name; }
+
+// ---- Packed weights
+
+long limn_packed_panels(const limn_kernels *kernels, long out, limn_activation activation) {
+    return ceil_div(out, panel_outputs(kernels->panel, activation));
+}
+
+long limn_packed_count(const limn_kernels *kernels, long out, long in, long taps, limn_activation activation) {
+    return limn_packed_panels(kernels, out, activation) * taps * in * kernels->panel;
+}
+
+void limn_pack_task(const limn_kernels *kernels, const float *weight, long out, long in, long taps,
+                    limn_activation activation, float *packed, long panel) {
+    const long width = kernels->panel, outputs = panel_outputs(width, activation);
+    const long row = in * taps;
+    const float *rows[64];  // the weight row behind each column of the panel, or NULL
+    for (long n = 0; n < width; n++) {
+        const long o = panel * outputs + n % outputs;
+        const long half = n / outputs;  // 1: a gate of GEGLU
+        rows[n] = o < out ? weight + (half * out + o) * row : NULL;
+    }
+    float *destination = packed + panel * taps * in * width;
+    enum { BLOCK = 16 };  // input channels at a time, so that the strided reads stay in cache over the taps
+    for (long i0 = 0; i0 < in; i0 += BLOCK)
+        for (long tap = 0; tap < taps; tap++)
+            for (long i = i0; i < min_long(i0 + BLOCK, in); i++) {
+                float *to = destination + (tap * in + i) * width;
+                for (long n = 0; n < width; n++) to[n] = rows[n] ? rows[n][i * taps + tap] : 0;
+            }
+}
+
+// ---- Convolution and linear
+
+product_cut limn_product_cut(const limn_convolution *c, long panel) {
+    product_cut cut;
+    cut.rows = c->batch * c->out_height * c->out_width;
+    cut.row_blocks = ceil_div(cut.rows, ROWS_PER_TASK);
+    cut.panels = ceil_div(c->out_channels, panel_outputs(panel, c->activation));
+    const long enough = 16;
+    const long most = PANELS_PER_TASK * 64 / panel;
+    long groups = ceil_div(cut.panels, most);
+    if (groups * cut.row_blocks < enough) groups = min_long(cut.panels, ceil_div(enough, cut.row_blocks));
+    cut.panels_per_task = ceil_div(cut.panels, groups);
+    cut.panel_groups = ceil_div(cut.panels, cut.panels_per_task);
+    return cut;
+}
+
+long limn_convolution_tasks(const limn_kernels *kernels, const limn_convolution *c) {
+    const product_cut cut = limn_product_cut(c, kernels->panel);
+    return cut.row_blocks * cut.panel_groups;
+}
+
+size_t limn_convolution_scratch(const limn_kernels *kernels, const limn_convolution *c) {
+    const size_t pointers = sizeof(float *) * ROWS_PER_TASK * 2 * c->kernel_height * c->kernel_width;
+    return pointers + sizeof(float) * ROWS_PER_TASK * kernels->panel;
+}
+
+void limn_convolution_task(const limn_kernels *kernels, const limn_convolution *c, long task, void *scratch) {
+    kernels->convolution_task(c, task, scratch);
+}
+
+// ---- Attention
+
+long limn_attention_tasks(const limn_kernels *kernels, const limn_attention *a) {
+    return a->batch * a->heads * ceil_div(a->queries, kernels->panel);
+}
+
+size_t limn_attention_scratch(const limn_kernels *kernels, const limn_attention *a) {
+    const size_t panel = kernels->panel;
+    const size_t rows = a->dim > KEYS_PER_BLOCK ? a->dim : KEYS_PER_BLOCK;
+    // query panel, output panel, score tile, running maximum and sum, row pointers
+    return sizeof(float) * panel * (2 * a->dim + KEYS_PER_BLOCK + 2) + sizeof(float *) * rows;
+}
+
+void limn_attention_task(const limn_kernels *kernels, const limn_attention *a, long task, void *scratch) {
+    kernels->attention_task(a, task, scratch);
+}
+
+void limn_transpose_values_task(const limn_kernels *kernels, const float *values, long stride, long batch,
+                                long heads, long dim, long keys, float *out, long task) {
+    (void)kernels, (void)batch;
+    const long b = task / heads, h = task % heads;
+    const float *from = values + b * keys * stride + h * dim;
+    float *to = out + task * dim * keys;
+    enum { BLOCK = 16 };  // a tile of cache lines read and written whole
+    for (long k0 = 0; k0 < keys; k0 += BLOCK)
+        for (long d0 = 0; d0 < dim; d0 += BLOCK)
+            for (long d = d0; d < min_long(d0 + BLOCK, dim); d++)
+                for (long k = k0; k < min_long(k0 + BLOCK, keys); k++) to[d * keys + k] = from[k * stride + d];
+}
+
+// ---- Normalisation
+
+static long norm_chunks(const limn_group_norm *g) { return ceil_div(g->pixels, NORM_ROWS); }
+
+long limn_group_norm_tasks(const limn_group_norm *g) { return g->batch * norm_chunks(g); }
+
+long limn_group_norm_partials(const limn_group_norm *g) { return limn_group_norm_tasks(g) * g->groups * 2; }
+
+void limn_group_norm_statistics_task(const limn_kernels *kernels, const limn_group_norm *g, long task) {
+    kernels->group_norm_statistics_task(g, task);
+}
+
+void limn_group_norm_finish(const limn_group_norm *g) {
+    const long channels = g->channels[0] + g->channels[1], width = channels / g->groups, chunks = norm_chunks(g);
+    for (long b = 0; b < g->batch; b++)
+        for (long group = 0; group < g->groups; group++) {
+            // Chan's formula: combine (count, mean, sum of squared deviations) of the chunks.
+            double count = 0, mean = 0, squares = 0;
+            for (long chunk = 0; chunk < chunks; chunk++) {
+                const double *partial = g->partials + ((b * chunks + chunk) * g->groups + group) * 2;
+                const double n = (double)min_long(NORM_ROWS, g->pixels - chunk * NORM_ROWS) * width;
+                const double delta = partial[0] - mean;
+                squares += partial[1] + delta * delta * count * n / (count + n);
+                mean += delta * n / (count + n);
+                count += n;
+            }
+            const double inverse = 1 / sqrt(squares / count + g->epsilon);
+            float *scale = g->affine + b * 2 * channels, *shift = scale + channels;
+            for (long c = group * width; c < (group + 1) * width; c++) {
+                const double slope = g->weight[c] * inverse, offset = g->bias[c] - mean * slope;
+                const float *m = g->modulation ? g->modulation + b * 2 * channels : NULL;
+                scale[c] = (float)(m ? slope * (1 + m[c]) : slope);
+                shift[c] = (float)(m ? offset * (1 + m[c]) + m[channels + c] : offset);
+            }
+        }
+}
+
+void limn_group_norm_apply_task(const limn_kernels *kernels, const limn_group_norm *g, long task) {
+    kernels->group_norm_apply_task(g, task);
+}
+
+void limn_layer_norm(const limn_kernels *kernels, const float *x, const float *weight, const float *bias,
+                     float epsilon, long channels, long first, long last, float *output) {
+    kernels->layer_norm(x, weight, bias, epsilon, channels, first, last, output);
+}
+
+// ---- Elementwise
+
+void limn_silu(const limn_kernels *kernels, const float *x, long count, float *output) {
+    kernels->silu(x, count, output);
+}
+
+void limn_f16_to_f32(const limn_kernels *kernels, const uint16_t *x, long count, float *output) {
+    kernels->f16_to_f32(x, count, output);
+}
+
+void limn_bf16_to_f32(const limn_kernels *kernels, const uint16_t *x, long count, float *output) {
+    kernels->bf16_to_f32(x, count, output);
+}

@@ -1,0 +1,132 @@
+// The hot loops of Limn, named by what they compute. Nothing here allocates, does I/O or starts threads: every
+// operation is cut into numbered tasks, independent of each other, which the caller spreads over its threads.
+// The cut depends on the shapes alone, so results are the same bits for any number of threads.
+//
+// Activations are [batch, height, width, channels] in memory, float32, contiguous.
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// A set of kernels compiled for one instruction set.
+typedef struct limn_kernels limn_kernels;
+
+// The fastest set that this CPU can run.
+const limn_kernels *limn_kernels_best(void);
+// The i-th set that this CPU can run, fastest first; NULL past the end.
+const limn_kernels *limn_kernels_at(long index);
+// "avx512", "avx2", "neon" or "portable".
+const char *limn_kernels_name(const limn_kernels *kernels);
+
+// Cores that the process may run on by its affinity mask; 0 if that cannot be told.
+long limn_affinity_cores(void);
+
+// Tells the CPU that the calling thread is spinning.
+static inline void limn_spin_pause(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+// ---- Packed weights -------------------------------------------------------------------------------------------
+
+typedef enum {
+    LIMN_ACTIVATION_NONE,
+    LIMN_ACTIVATION_SILU,
+    LIMN_ACTIVATION_GELU,        // x·Φ(x), exact (erf)
+    LIMN_ACTIVATION_QUICK_GELU,  // x·sigmoid(1.702 x)
+    LIMN_ACTIVATION_GEGLU,       // value · gelu(gate): the weights hold [value rows; gate rows]
+} limn_activation;
+
+// Floats that the packed form of an [out, in, taps] weight takes.
+long limn_packed_count(const limn_kernels *kernels, long out, long in, long taps, limn_activation activation);
+// Number of column panels of the packed form, one packing task each.
+long limn_packed_panels(const limn_kernels *kernels, long out, limn_activation activation);
+// Packs panel `panel` of a row-major [out, in, taps] weight into [panel][tap][in][panel width].
+void limn_pack_task(const limn_kernels *kernels, const float *weight, long out, long in, long taps,
+                    limn_activation activation, float *packed, long panel);
+
+// ---- Convolution and linear -----------------------------------------------------------------------------------
+
+// The most channels one source of a convolution with padding may have (length of the shared row of zeros).
+enum { LIMN_MAX_CHANNELS = 16384, LIMN_MAX_TAPS = 49 };
+
+// output = activation(conv(resize(concat(sources))) + bias + batch_bias) + residual.
+// A linear layer is a 1×1 convolution over [1, 1, rows, channels]. No im2col, no padded or resized copy: the
+// product kernel follows one pointer a row and tap.
+typedef struct {
+    const float *source[2];  // concatenated along the channels; the second may be NULL with 0 channels
+    long channels[2];
+    long batch, in_height, in_width;
+    long resized_height, resized_width;  // nearest-neighbour resize before the convolution; = in_* for none
+    long kernel_height, kernel_width, stride, pad_top, pad_left;
+    long out_height, out_width, out_channels;
+    const float *weights;     // packed
+    const float *bias;        // [out] (GEGLU: [2·out]) or NULL
+    const float *batch_bias;  // [batch, out] or NULL: the time embedding of a resnet block
+    const float *residual;    // like output, or NULL
+    limn_activation activation;
+    float *output;  // [batch, out_height, out_width, out_channels]
+} limn_convolution;
+
+long limn_convolution_tasks(const limn_kernels *kernels, const limn_convolution *c);
+size_t limn_convolution_scratch(const limn_kernels *kernels, const limn_convolution *c);
+void limn_convolution_task(const limn_kernels *kernels, const limn_convolution *c, long task, void *scratch);
+
+// ---- Attention ------------------------------------------------------------------------------------------------
+
+// output[b, i, h] = softmax(scale · q[b, i, h] · k[b, :, h]) · v[b, :, h], streamed over blocks of keys: never a
+// whole score matrix. Row strides are in floats, so that q, k and v may lie side by side in one product.
+typedef struct {
+    const float *query;   // [batch, queries, heads·dim] rows of query_stride
+    const float *key;     // [batch, keys, heads·dim] rows of key_stride
+    const float *values;  // [batch, heads, dim, keys]: transposed by limn_transpose_values_task
+    long query_stride, key_stride;
+    long batch, heads, dim, queries, keys;
+    float scale;
+    bool causal;
+    float *output;  // [batch, queries, heads·dim], contiguous
+} limn_attention;
+
+long limn_attention_tasks(const limn_kernels *kernels, const limn_attention *a);
+size_t limn_attention_scratch(const limn_kernels *kernels, const limn_attention *a);
+void limn_attention_task(const limn_kernels *kernels, const limn_attention *a, long task, void *scratch);
+
+// [batch, keys, heads·dim] rows of `stride` → [batch, heads, dim, keys]; tasks = batch · heads.
+void limn_transpose_values_task(const limn_kernels *kernels, const float *values, long stride, long batch,
+                                long heads, long dim, long keys, float *out, long task);
+
+// ---- Normalisation --------------------------------------------------------------------------------------------
+
+// Group normalisation over concat(sources), with SiLU if asked. Three phases: statistics (tasks), finish (one
+// call), apply (tasks). Statistics are two-pass within a chunk of rows and combined in double precision.
+typedef struct {
+    const float *source[2];
+    long channels[2];
+    long batch, pixels, groups;
+    float epsilon;
+    const float *weight, *bias;  // [channels]
+    const float *modulation;     // [batch, 2, channels] or NULL: y·(1 + m[0]) + m[1] after the norm
+    bool silu;
+    double *partials;  // limn_group_norm_partials() doubles
+    float *affine;     // [batch, 2, channels]: scale and shift
+    float *output;     // [batch, pixels, channels]
+} limn_group_norm;
+
+long limn_group_norm_tasks(const limn_group_norm *g);
+long limn_group_norm_partials(const limn_group_norm *g);
+void limn_group_norm_statistics_task(const limn_kernels *kernels, const limn_group_norm *g, long task);
+void limn_group_norm_finish(const limn_group_norm *g);
+void limn_group_norm_apply_task(const limn_kernels *kernels, const limn_group_norm *g, long task);
+
+// Layer normalisation of rows [first, last) of [rows, channels].
+void limn_layer_norm(const limn_kernels *kernels, const float *x, const float *weight, const float *bias,
+                     float epsilon, long channels, long first, long last, float *output);
+
+// ---- Elementwise ----------------------------------------------------------------------------------------------
+
+void limn_silu(const limn_kernels *kernels, const float *x, long count, float *output);
+void limn_f16_to_f32(const limn_kernels *kernels, const uint16_t *x, long count, float *output);
+void limn_bf16_to_f32(const limn_kernels *kernels, const uint16_t *x, long count, float *output);

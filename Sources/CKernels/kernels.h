@@ -1,0 +1,48 @@
+// The table behind the public header: one instance per instruction set, filled by operations/table.h.
+#pragma once
+#include "limn_kernels.h"
+
+struct limn_kernels {
+    const char *name;
+    long panel;  // columns in a packed panel
+    void (*convolution_task)(const limn_convolution *, long task, void *scratch);
+    void (*attention_task)(const limn_attention *, long task, void *scratch);
+    void (*group_norm_statistics_task)(const limn_group_norm *, long task);
+    void (*group_norm_apply_task)(const limn_group_norm *, long task);
+    void (*layer_norm)(const float *x, const float *weight, const float *bias, float epsilon, long channels,
+                       long first, long last, float *output);
+    void (*silu)(const float *x, long count, float *output);
+    void (*f16_to_f32)(const uint16_t *x, long count, float *output);
+    void (*bf16_to_f32)(const uint16_t *x, long count, float *output);
+};
+
+extern const limn_kernels limn_kernels_portable;
+#if defined(__x86_64__)
+extern const limn_kernels limn_kernels_avx512, limn_kernels_avx2;
+#elif defined(__aarch64__)
+extern const limn_kernels limn_kernels_neon;
+#endif
+
+// How operations are cut into tasks; shared by all instruction sets.
+enum {
+    ROWS_PER_TASK = 96,      // output rows of a product task: a multiple of the 6-row microkernel
+    PANELS_PER_TASK = 5,     // at most
+    KEYS_PER_BLOCK = 128,    // attention: keys between two updates of the running softmax
+    NORM_ROWS = 64,          // rows of a group-norm task
+};
+extern const float limn_zeros[LIMN_MAX_CHANNELS];
+
+static inline long ceil_div(long a, long b) { return (a + b - 1) / b; }
+static inline long min_long(long a, long b) { return a < b ? a : b; }
+
+// Columns of output that one panel yields: GEGLU panels hold as many gates as values.
+static inline long panel_outputs(long panel, limn_activation activation) {
+    return activation == LIMN_ACTIVATION_GEGLU ? panel / 2 : panel;
+}
+
+// The cut of a product: blocks of rows × groups of panels. Small products get narrower groups, so that there are
+// enough tasks for several cores.
+typedef struct {
+    long rows, row_blocks, panels, panels_per_task, panel_groups;
+} product_cut;
+product_cut limn_product_cut(const limn_convolution *c, long panel);

@@ -1,0 +1,32 @@
+// Loops over plain arrays.
+#pragma once
+#include "vector.h"
+
+static void silu_array(const float *x, long count, float *output) {
+    long i = 0;
+    for (; i + LANES <= count; i += LANES) store(output + i, silu(load(x + i)));
+    if (i < count) store_part(output + i, silu(load_part(x + i, count - i)), count - i);
+}
+
+// Half to single precision by bits: shift the fields into place and let one multiplication by 2^112 re-bias the
+// exponent, which normalises subnormals too; infinities and NaNs keep an all-ones exponent.
+static void f16_to_f32(const uint16_t *x, long count, float *output) {
+    for (long i = 0; i < count; i++) {
+        const uint32_t h = x[i], sign = (h & 0x8000) << 16, rest = (h & 0x7fff) << 13;
+        float magnitude;
+        memcpy(&magnitude, &rest, 4);
+        magnitude *= 0x1p112f;
+        uint32_t bits;
+        memcpy(&bits, &magnitude, 4);
+        if ((h & 0x7c00) == 0x7c00) bits |= 0x7f800000;
+        bits |= sign;
+        memcpy(output + i, &bits, 4);
+    }
+}
+
+static void bf16_to_f32(const uint16_t *x, long count, float *output) {
+    for (long i = 0; i < count; i++) {
+        const uint32_t bits = (uint32_t)x[i] << 16;
+        memcpy(output + i, &bits, 4);
+    }
+}

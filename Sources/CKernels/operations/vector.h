@@ -1,0 +1,86 @@
+// Vectors of LANES floats through the compiler's vector extension: one source for every instruction set.
+// Expects LANES to be defined by the including file.
+#pragma once
+#include "../kernels.h"
+#include <math.h>
+#include <string.h>
+
+#define INLINE static inline __attribute__((always_inline))
+
+typedef float vf __attribute__((vector_size(4 * LANES)));
+typedef int32_t vi __attribute__((vector_size(4 * LANES)));
+typedef float vf_unaligned __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+
+INLINE vf load(const float *p) { return *(const vf_unaligned *)p; }
+INLINE void store(float *p, vf v) { *(vf_unaligned *)p = v; }
+INLINE vf splat(float x) { return x - (vf){}; }
+// The first `count` lanes, the others zero; reads nothing past them.
+INLINE vf load_part(const float *p, long count) {
+    vf v = {};
+    memcpy(&v, p, sizeof(float) * count);
+    return v;
+}
+INLINE void store_part(float *p, vf v, long count) { memcpy(p, &v, sizeof(float) * count); }
+INLINE vf maximum(vf a, vf b) { return __builtin_elementwise_max(a, b); }
+INLINE vf minimum(vf a, vf b) { return __builtin_elementwise_min(a, b); }
+INLINE float sum_lanes(vf v) {
+    float sum = 0;
+    for (int i = 0; i < LANES; i++) sum += v[i];
+    return sum;
+}
+
+// 2^n for an integral n in -126…127.
+INLINE vf power_of_two(vf n) { return (vf)((__builtin_convertvector(n, vi) + 127) << 23); }
+// To the nearest integer, for |x| < 2^22: adding 1.5·2^23 leaves no bits for a fraction.
+INLINE vf round_near(vf x) {
+    const vf magic = splat(12582912.0f);
+    return (x + magic) - magic;
+}
+
+// exp(x), relative error about 1e-7; x is clamped to the range of normal floats.
+INLINE vf exponential(vf x) {
+    x = minimum(maximum(x, splat(-87.3f)), splat(88.0f));
+    const vf n = round_near(x * 1.44269504f);
+    vf f = x - n * 0.693359375f;  // ln 2 in two parts (Cody and Waite)
+    f = f + n * 2.12194440e-4f;
+    vf p = splat(1.3981999507e-3f);
+    p = p * f + 8.3334519073e-3f;
+    p = p * f + 4.1665795894e-2f;
+    p = p * f + 1.6666665459e-1f;
+    p = p * f + 5.0000001201e-1f;
+    p = p * (f * f) + (f + 1.0f);
+    return p * power_of_two(n);
+}
+
+// 2^x for x ≤ 0 (softmax), relative error about 2e-7; below -126 it is as good as zero.
+INLINE vf exponential2(vf x) {
+    x = maximum(x, splat(-126.0f));
+    const vf n = round_near(x);
+    const vf f = x - n;
+    vf p = splat(1.535336188e-4f);
+    p = p * f + 1.339887440e-3f;
+    p = p * f + 9.618437357e-3f;
+    p = p * f + 5.550332548e-2f;
+    p = p * f + 2.402264791e-1f;
+    p = p * f + 6.931472028e-1f;
+    p = p * f + 1.0f;
+    return p * power_of_two(n);
+}
+
+INLINE vf sigmoid(vf x) { return 1.0f / (1.0f + exponential(-x)); }
+INLINE vf silu(vf x) { return x * sigmoid(x); }
+INLINE vf quick_gelu(vf x) { return x * sigmoid(1.702f * x); }
+
+// x·Φ(x) with erf after Abramowitz and Stegun 7.1.26 (absolute error 1.5e-7).
+INLINE vf gelu(vf x) {
+    const vf z = x * 0.70710678f;
+    const vf size = maximum(z, -z);
+    const vf t = 1.0f / (size * 0.3275911f + 1.0f);
+    vf p = splat(1.061405429f);
+    p = p * t - 1.453152027f;
+    p = p * t + 1.421413741f;
+    p = p * t - 0.284496736f;
+    p = p * t + 0.254829592f;
+    const vf tail = p * t * exponential(-z * z);  // 1 - erf(|z|)
+    return 0.5f * x * (1.0f + __builtin_elementwise_copysign(1.0f - tail, z));
+}

@@ -1,0 +1,77 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// What was wrong with a weight file: the file, the tensor if one is to blame, and a sentence for people that
+/// says what was expected and, where it helps, what to do.
+package struct CheckpointError: Error, Equatable, Sendable, CustomStringConvertible {
+    package let path: String
+    package let tensor: String?
+    package let problem: String
+
+    package init(path: String, tensor: String? = nil, problem: String) {
+        self.path = path
+        self.tensor = tensor
+        self.problem = problem
+    }
+
+    package var description: String {
+        let file = printable(path, limit: 4096)
+        guard let tensor else { return "\(file): \(problem)" }
+        return "\(file): tensor \(quoted(tensor)): \(problem)"
+    }
+
+    /// A failed system call: `action` completes "cannot …", `code` is errno.
+    package static func system(_ path: String, _ action: String, code: Int32) -> CheckpointError {
+        CheckpointError(path: path, problem: "cannot \(action): \(reason(code))")
+    }
+
+    /// strerror is not safe to call from several threads and knows no remedies, so the likely codes are spelled out.
+    private static func reason(_ code: Int32) -> String {
+        switch code {
+        case ENOENT: "there is no such file or folder; check the path"
+        case EACCES, EPERM: "permission denied; check who owns the file and its folder"
+        case ELOOP: "its symbolic links go round in a circle; point the link at a real file"
+        case ENOTDIR: "a part of the path is a file, not a folder; check the path"
+        case EISDIR: "it is a folder, not a file; give the name of a file"
+        case ENAMETOOLONG: "the path is too long"
+        case ENOSPC, EDQUOT: "the disk is full; free some space and try again"
+        case EFBIG: "the file would be larger than this system or user may write"
+        case EROFS: "the file system is read-only; choose another folder"
+        case EMFILE, ENFILE: "too many files are open; raise the limit with `ulimit -n`"
+        case ENOMEM: "not enough memory"
+        case ENXIO, ENODEV: "it is not an ordinary file"
+        case EIO: "the disk reported an input/output error"
+        default: "system error \(code)"
+        }
+    }
+}
+
+/// A name from a file as it may be shown: control characters (which could drive a terminal) are written as
+/// escapes, and long names are cut.
+func quoted(_ name: String) -> String { "\"" + printable(name, limit: 160) + "\"" }
+
+func printable(_ text: String, limit: Int) -> String {
+    var result = ""
+    var count = 0
+    for scalar in text.unicodeScalars {
+        if count == limit { return result + "…" }
+        count += 1
+        switch scalar.properties.generalCategory {
+        case .control, .format, .lineSeparator, .paragraphSeparator:
+            result += "\\u{\(String(scalar.value, radix: 16))}"
+        default: result.unicodeScalars.append(scalar)
+        }
+    }
+    return result
+}
+
+/// The first few names, quoted, and how many more there are.
+func listed(_ names: some Collection<String>, first: Int = 5) -> String {
+    let shown = names.prefix(first).map(quoted).joined(separator: ", ")
+    return names.count > first ? "\(shown) and \(names.count - first) more" : shown
+}

@@ -1,0 +1,89 @@
+/// A checkpoint that is spread over several safetensors files by an index (`*.safetensors.index.json`), whose
+/// `weight_map` says which file holds which tensor.
+package final class ShardedSafetensors: TensorSource {
+    package let path: String
+    package let tensors: [String: TensorInfo]
+
+    private let shardOfTensor: [String: SafetensorsFile]
+
+    /// - Throws: `CheckpointError` if the index is not as described, names a file outside its own folder, a shard
+    ///   cannot be read, or the index and the shards disagree in either direction about who holds what.
+    package init(indexPath: String) throws {
+        let weightMap = try Self.weightMap(indexPath)
+        let folder = parentFolder(indexPath)
+        var shards: [String: SafetensorsFile] = [:]
+        for name in Set(weightMap.values).sorted() {
+            shards[name] = try SafetensorsFile(path: joined(folder, name))
+        }
+
+        var tensors: [String: TensorInfo] = [:]
+        var shardOfTensor: [String: SafetensorsFile] = [:]
+        for (name, shardName) in weightMap.sorted(by: { $0.key < $1.key }) {
+            guard let shard = shards[shardName], let info = shard.tensors[name] else {
+                throw CheckpointError(
+                    path: indexPath, tensor: name,
+                    problem: "the index says that it is in \(quoted(shardName)), but it is not there; "
+                        + "the files do not belong together, download them again")
+            }
+            tensors[name] = info
+            shardOfTensor[name] = shard
+        }
+        for (shardName, shard) in shards.sorted(by: { $0.key < $1.key }) {
+            let surplus = shard.tensors.keys.filter { weightMap[$0] != shardName }.sorted()
+            guard surplus.isEmpty else {
+                throw CheckpointError(
+                    path: indexPath,
+                    problem:
+                        "\(quoted(shardName)) also holds \(listed(surplus)), which the index does not place "
+                        + "there; the files do not belong together, download them again")
+            }
+        }
+        path = indexPath
+        self.tensors = tensors
+        self.shardOfTensor = shardOfTensor
+    }
+
+    package func withBytes<R>(of name: String, _ body: (UnsafeRawBufferPointer) throws -> R) throws -> R {
+        guard let shard = shardOfTensor[name] else { throw missing(name) }
+        return try shard.withBytes(of: name, body)
+    }
+
+    /// Tensor name → name of the shard, as the index has it.
+    private static func weightMap(_ indexPath: String) throws -> [String: String] {
+        let file = try MappedFile(path: indexPath)
+        guard file.count <= SafetensorsHeader.lengthLimit else {
+            throw CheckpointError(
+                path: indexPath, problem: "the index has \(file.count) bytes, more than an index can need")
+        }
+        return try file.withBytes { bytes in
+            var scanner = JSONScanner(bytes, path: indexPath, subject: "index")
+            var weightMap: [String: String]?
+            try scanner.object("the index") { scanner, key in
+                guard key == "weight_map" else { return try scanner.skipValue() }
+                var map: [String: String] = [:]
+                try scanner.object("\"weight_map\"") { scanner, tensor in
+                    let shard = try scanner.string("a file name in \"weight_map\"")
+                    guard isPlainName(shard) else {
+                        scanner.tensor = tensor
+                        throw scanner.failure(
+                            "its file \(quoted(shard)) is not a plain name; shards must lie in the index's folder"
+                        )
+                    }
+                    map[tensor] = shard
+                }
+                weightMap = map
+            }
+            try scanner.finish()
+            guard let weightMap else { throw scanner.failure("the index has no \"weight_map\"") }
+            guard !weightMap.isEmpty else {
+                throw scanner.failure("the index's \"weight_map\" lists no tensors")
+            }
+            return weightMap
+        }
+    }
+
+    private static func isPlainName(_ name: String) -> Bool {
+        !name.isEmpty && name != "." && name != ".."
+            && !name.utf8.contains { $0 == UInt8(ascii: "/") || $0 == 0 }
+    }
+}

@@ -1,0 +1,147 @@
+import Synchronization
+
+/// One component's weights under a key prefix. Every key that is read is ticked off, so that nothing missing or
+/// left over goes unnoticed. Values made by `scoped` share the list; all of it may be used from several threads.
+///
+///     let weights = Weights(try openTensors(folder: folder, base: "diffusion_pytorch_model"))
+///     try weights.scoped("conv_in").read("bias", shape: [320]) { … }
+///     try weights.finish()
+package struct Weights: Sendable {
+    private enum Backing: Sendable {
+        case checkpoint(Ledger)
+        case random(RandomTensors)
+    }
+
+    private let backing: Backing
+    private let prefix: String
+
+    private init(_ backing: Backing, prefix: String) {
+        self.backing = backing
+        self.prefix = prefix
+    }
+
+    /// - Parameter rules: how the file's keys become the names that `read` is asked for. If two keys become the
+    ///   same name, the first `read` and `finish` throw.
+    package init(_ source: any TensorSource, rules: KeyRules = .none) {
+        self.init(.checkpoint(Ledger(source, rules: rules)), prefix: "")
+    }
+
+    /// Weights for benchmarks: any key of any shape exists, with values that depend on key and seed only. See
+    /// `RandomTensors`.
+    package static func random(seed: UInt64) -> Weights {
+        Weights(.random(RandomTensors(seed: seed)), prefix: "")
+    }
+
+    /// The file's path, for messages.
+    package var path: String {
+        switch backing {
+        case .checkpoint(let ledger): ledger.source.path
+        case .random: RandomTensors.path
+        }
+    }
+
+    /// The weights below `key`: prefixes are joined with ".".
+    package func scoped(_ key: String) -> Weights { Weights(backing, prefix: full(key)) }
+
+    private func full(_ key: String) -> String {
+        prefix.isEmpty ? key : key.isEmpty ? prefix : prefix + "." + key
+    }
+
+    /// Whether there is a tensor of exactly this name; always true for random weights.
+    package func contains(_ key: String) -> Bool {
+        switch backing {
+        case .checkpoint(let ledger): ledger.fileKeys[full(key)] != nil
+        case .random: true
+        }
+    }
+
+    /// The shape as stored; nil if there is no such tensor and for random weights, which take any shape.
+    package func shape(of key: String) -> [Int]? {
+        switch backing {
+        case .checkpoint(let ledger): ledger.fileKeys[full(key)].flatMap { ledger.source.tensors[$0]?.shape }
+        case .random: nil
+        }
+    }
+
+    /// Reads a tensor as float32, row-major, and ticks it off. The buffer is the mapped file itself where that is
+    /// F32, and is valid only within `body`.
+    ///
+    /// - Parameter shape: must be the stored shape, except that a matrix [m, n] and a 1×1 convolution
+    ///   [m, n, 1, 1] are the same thing.
+    /// - Throws: `CheckpointError` naming file, full key, and both shapes; or what `body` throws.
+    package func read<R>(
+        _ key: String, shape: [Int], _ body: (UnsafeBufferPointer<Float>) throws -> R
+    ) throws -> R {
+        switch backing {
+        case .checkpoint(let ledger): try ledger.read(full(key), shape: shape, body)
+        case .random(let tensors): try tensors.read(full(key), shape: shape, body)
+        }
+    }
+
+    /// Makes sure that every tensor of the whole source was read, apart from those that the rules let be.
+    ///
+    /// - Throws: `CheckpointError` that lists the first few left over.
+    package func finish() throws {
+        if case .checkpoint(let ledger) = backing { try ledger.finish() }
+    }
+}
+
+/// A source, the names its keys have in Models, and which of them were read.
+private final class Ledger: Sendable {
+    let source: any TensorSource
+    let rules: KeyRules
+    /// Name in Models → key in the file.
+    let fileKeys: [String: String]
+    private let ambiguity: CheckpointError?
+    private let used = Mutex<Set<String>>([])
+
+    init(_ source: any TensorSource, rules: KeyRules) {
+        self.source = source
+        self.rules = rules
+        do throws(CheckpointError) {
+            fileKeys = try rules.map(source.tensors.keys, path: source.path)
+            ambiguity = nil
+        } catch {
+            fileKeys = [:]
+            ambiguity = error
+        }
+    }
+
+    func read<R>(_ key: String, shape: [Int], _ body: (UnsafeBufferPointer<Float>) throws -> R) throws -> R {
+        if let ambiguity { throw ambiguity }
+        guard let fileKey = fileKeys[key], let info = source.tensors[fileKey] else {
+            throw CheckpointError(
+                path: source.path, tensor: key,
+                problem:
+                    "it is missing; expected one of shape \(shape). The file does not fit its config.json")
+        }
+        guard fits(stored: info.shape, expected: shape) else {
+            let alias = fileKey == key ? "" : " (as \(quoted(fileKey)))"
+            throw CheckpointError(
+                path: source.path, tensor: key,
+                problem: "expected shape \(shape), but the file has \(info.shape)\(alias). "
+                    + "The file does not fit its config.json")
+        }
+        used.withLock { _ = $0.insert(key) }
+        return try source.withFloat32(fileKey, body)
+    }
+
+    private func fits(stored: [Int], expected: [Int]) -> Bool {
+        stored == expected
+            || stored.count == 4 && expected.count == 2 && stored == expected + [1, 1]
+            || stored.count == 2 && expected.count == 4 && expected == stored + [1, 1]
+    }
+
+    func finish() throws {
+        if let ambiguity { throw ambiguity }
+        let used = used.withLock { $0 }
+        let unread = fileKeys.keys.filter { !used.contains($0) && !rules.isIgnorable($0) }.sorted()
+        guard unread.isEmpty else {
+            let subject = unread.count == 1 ? "tensor is" : "tensors are"
+            throw CheckpointError(
+                path: source.path,
+                problem: "\(unread.count) of its \(fileKeys.count) \(subject) left over: \(listed(unread)). "
+                    + "The file does not fit its config.json")
+        }
+    }
+}

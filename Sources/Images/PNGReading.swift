@@ -1,0 +1,123 @@
+import CPNG
+
+extension PNG {
+    /// Reads a picture: any PNG of 1, 2, 4, 8 or 16 bits, grey, palette or colour, with or without transparency,
+    /// interlaced or not. 16 bits become 8 by their high byte and gamma is left alone, both as Pillow does.
+    ///
+    /// The result has as few channels as the file: 1 for grey, 3 for RGB and palettes, 4 where there is any
+    /// transparency (an alpha channel, or a tRNS chunk).
+    /// - Throws: `ImageError`.
+    package static func read(_ path: String) throws -> Image {
+        // libpng itself needs two rows and zlib's window.
+        let reader = try PNGReader(path, keepsText: false, memoryLimit: 16 << 20)
+        let header = try reader.readHeader()
+        let pixels = try reader.readPixels(header)
+        try reader.readEnd()
+        return try Image(
+            width: Int(header.width), height: Int(header.height), channels: Int(header.channels),
+            pixels: pixels)
+    }
+
+    /// Reads the text chunks, in the order of the file: tEXt and zTXt as Latin-1, iTXt as UTF-8.
+    /// - Throws: `ImageError`.
+    package static func readText(_ path: String) throws -> [(keyword: String, text: String)] {
+        let reader = try PNGReader(path, keepsText: true, memoryLimit: maximumTextBytes)
+        _ = try reader.readHeader()
+        try reader.readEnd()
+        return reader.texts
+    }
+}
+
+/// One file being read by libpng, closed when the value goes away.
+private struct PNGReader: ~Copyable {
+    private let handle: OpaquePointer
+    private let path: String
+    private let keepsText: Bool
+
+    init(_ path: String, keepsText: Bool, memoryLimit: Int) throws {
+        let file = try openPicture(path)
+        let start = firstBytes(file, count: 64)
+        guard start.starts(with: FileSignature.png) else {
+            let (looksLike, advice) = FileSignature.describe(start)
+            throw ImageError.notPNG(path: path, looksLike: looksLike, advice: advice)
+        }
+        if let header = PNGHeader(start) {
+            guard !PNG.isTooLarge(width: header.width, height: header.height) else {
+                throw ImageError.tooLarge(path: path, width: header.width, height: header.height)
+            }
+            guard header.canFit(inFileOf: file.size) else { throw ImageError.truncated(path: path) }
+        }
+        guard let handle = cpng_reader_open(file.handedOver(), keepsText, memoryLimit) else {
+            throw ImageError.outOfMemory(path: path)
+        }
+        self.handle = handle
+        self.path = path
+        self.keepsText = keepsText
+    }
+
+    deinit { cpng_reader_close(handle) }
+
+    func readHeader() throws -> cpng_header {
+        var header = cpng_header()
+        guard cpng_reader_read_header(handle, &header) else { throw failure }
+        // Again, in case the file has changed in between.
+        guard !PNG.isTooLarge(width: Int(header.width), height: Int(header.height)) else {
+            throw ImageError.tooLarge(path: path, width: Int(header.width), height: Int(header.height))
+        }
+        return header
+    }
+
+    func readPixels(_ header: cpng_header) throws -> [UInt8] {
+        let rowBytes = Int(header.width) * Int(header.channels)
+        let count = rowBytes * Int(header.height)
+        return try [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+            guard cpng_reader_read_pixels(handle, buffer.baseAddress, rowBytes) else { throw failure }
+            initialized = count
+        }
+    }
+
+    func readEnd() throws {
+        guard cpng_reader_read_end(handle) else { throw failure }
+    }
+
+    var texts: [(keyword: String, text: String)] {
+        (0..<cpng_reader_text_count(handle)).map { index in
+            let text = cpng_reader_text(handle, index)
+            let bytes = UnsafeRawBufferPointer(start: text.text, count: text.count)
+            let keyword = UnsafeRawBufferPointer(
+                start: text.keyword, count: text.keyword.map(stringLength) ?? 0)
+            return (latin1(keyword), text.is_utf8 ? String(decoding: bytes, as: UTF8.self) : latin1(bytes))
+        }
+    }
+
+    private var failure: ImageError {
+        switch cpng_reader_failure(handle) {
+        case cpng_failure_truncated:
+            return .truncated(path: path)
+        case cpng_failure_input:
+            return readingError(path, cpng_reader_errno(handle))
+        case cpng_failure_memory:
+            return keepsText ? .tooMuchText(path: path) : .outOfMemory(path: path)
+        default:
+            let detail = String(cString: cpng_reader_message(handle))
+            if detail == "Not enough image data" { return .truncated(path: path) }
+            // libpng has one word for a packed text that ends early and for one that it stopped unpacking.
+            let isText = detail == "zTXt: truncated" || detail == "iTXt: truncated"
+            let limit = "over \(PNG.maximumTextBytes >> 20) MB when unpacked"
+            return .damaged(path: path, detail: isText ? "\(detail), or \(limit)" : detail)
+        }
+    }
+}
+
+private func stringLength(_ string: UnsafePointer<CChar>) -> Int {
+    var length = 0
+    while string[length] != 0 { length += 1 }
+    return length
+}
+
+/// Latin-1 is the first 256 code points.
+private func latin1(_ bytes: UnsafeRawBufferPointer) -> String {
+    var result = String.UnicodeScalarView()
+    result.append(contentsOf: bytes.lazy.map { Unicode.Scalar($0) })
+    return String(result)
+}

@@ -1,0 +1,43 @@
+import Checkpoints
+import Tensors
+
+/// Two-dimensional convolution; checkpoint keys `weight` [out, in, k, k] and `bias` [out].
+package struct Conv2D: Sendable {
+    private let packed: PackedWeights
+    private let geometry: ConvolutionGeometry
+
+    /// - Parameter padding: zeros on every side; nil means (kernel − 1) / 2, which keeps the size
+    package init(
+        _ source: LayerSource, in inChannels: Int, out outChannels: Int, kernel: Int = 3, stride: Int = 1,
+        padding: Int? = nil
+    ) throws {
+        try self.init(
+            source, in: inChannels, out: outChannels, kernel: kernel,
+            geometry: ConvolutionGeometry(stride: stride, padding: padding ?? (kernel - 1) / 2))
+    }
+
+    package init(
+        _ source: LayerSource, in inChannels: Int, out outChannels: Int, kernel: Int,
+        geometry: ConvolutionGeometry
+    ) throws {
+        let bias = try source.array("bias", count: outChannels)
+        packed = try source.weights.read("weight", shape: [outChannels, inChannels, kernel, kernel]) {
+            try PackedWeights(
+                weight: $0, bias: bias, inChannels: inChannels, outChannels: outChannels, kernelHeight: kernel,
+                kernelWidth: kernel, compute: source.compute)
+        }
+        self.geometry = geometry
+    }
+
+    /// - Parameters:
+    ///   - second: concatenated to x along the channels
+    ///   - resized: nearest-neighbour resize before the convolution
+    ///   - batchBias: [batch, 1, 1, out]
+    package func callAsFunction(
+        _ x: Tensor, _ compute: Compute, with second: Tensor? = nil,
+        resized: (height: Int, width: Int)? = nil, batchBias: Tensor? = nil, residual: Tensor? = nil
+    ) throws -> Tensor {
+        try compute.convolution(
+            x, second, packed, geometry, resized: resized, batchBias: batchBias, residual: residual)
+    }
+}

@@ -1,0 +1,42 @@
+import Checkpoints
+import Tensors
+
+/// y = activation(x·Wᵀ + b) over the channels; checkpoint keys `weight` [out, in] and `bias` [out].
+package struct Linear: Sendable {
+    private let packed: PackedWeights
+
+    /// - Parameter activation: `.geglu` takes a weight of [2·out, in], values first
+    package init(
+        _ source: LayerSource, in inChannels: Int, out outChannels: Int, bias: Bool = true,
+        activation: Activation = .none
+    ) throws {
+        let rows = activation == .geglu ? 2 * outChannels : outChannels
+        let bias = bias ? try source.array("bias", count: rows) : nil
+        packed = try source.weights.read("weight", shape: [rows, inChannels]) {
+            try PackedWeights(
+                weight: $0, bias: bias, inChannels: inChannels, outChannels: outChannels, activation: activation,
+                compute: source.compute)
+        }
+    }
+
+    /// Several linears over the same input as one product; their outputs lie side by side in the channels.
+    package init(joining sources: [LayerSource], in inChannels: Int, out outChannels: Int, bias: Bool) throws {
+        var rows: [Float] = []
+        var biases: [Float] = []
+        rows.reserveCapacity(sources.count * inChannels * outChannels)
+        for source in sources {
+            try source.weights.read("weight", shape: [outChannels, inChannels]) { rows.append(contentsOf: $0) }
+            if bias { biases += try source.array("bias", count: outChannels) }
+        }
+        guard let compute = sources.first?.compute else { throw TensorError("no layers to join") }
+        packed = try rows.withUnsafeBufferPointer {
+            try PackedWeights(
+                weight: $0, bias: bias ? biases : nil, inChannels: inChannels,
+                outChannels: sources.count * outChannels, compute: compute)
+        }
+    }
+
+    package func callAsFunction(_ x: Tensor, _ compute: Compute, residual: Tensor? = nil) throws -> Tensor {
+        try compute.linear(x, packed, residual: residual)
+    }
+}

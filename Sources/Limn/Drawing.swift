@@ -1,0 +1,123 @@
+import Images
+import Models
+import Sampling
+import Tensors
+
+extension Model {
+    /// Draws the pictures of a request, one after the other: a picture does not depend on how many there are.
+    func draw(_ job: PreparedRequest, tell: (Event) -> Void) throws {
+        let request = job.request
+        var seconds = StageSeconds()
+        func timed<R>(_ stage: WritableKeyPath<StageSeconds, Double>, _ body: () throws -> R) rethrows -> R {
+            let start = Compute.seconds
+            defer { seconds[keyPath: stage] += Compute.seconds - start }
+            return try body()
+        }
+        func report(_ stage: Progress.Stage, _ picture: Int, secondsPerStep: Double? = nil) {
+            tell(
+                .progress(
+                    Progress(
+                        stage: stage, picture: picture, pictures: request.count, secondsPerStep: secondsPerStep)))
+        }
+
+        report(.encodingText, 0)
+        let guided = job.guidanceScale > 1
+        let conditioning = try timed(\.textEncoder) { try condition(job, guided: guided, tell: tell) }
+        let textSeconds = seconds.textEncoder
+        for index in 0..<request.count {
+            seconds = StageSeconds()
+            seconds.textEncoder = index == 0 ? textSeconds : 0
+            var generator = job.generator.generator(seed: (request.seed ?? 0) &+ UInt64(index))
+            if job.kind != .text { report(.encodingPicture, index) }
+            let start = try timed(\.vaeEncoder) { try startingPoint(job, index, &generator) }
+            let denoiser = Denoiser(
+                unet: unet, conditioning: conditioning, parameterization: Parameterization(scheduler.predictionType),
+                guidanceScale: guided ? job.guidanceScale : nil, guidanceRescale: request.guidanceRescale,
+                extra: start.extraChannels, shape: latentShape(job), compute: compute)
+            let steps = job.sampler.levels.count - job.firstStep
+            report(.denoising(step: 0, steps: steps), index)
+            let latents = try timed(\.unet) {
+                try unet.plan(
+                    height: denoiser.shape.height, width: denoiser.shape.width, conditioning, compute)
+                var last = Compute.seconds
+                return try job.sampler.sample(
+                    start.latents, from: job.firstStep, denoise: denoiser.denoised,
+                    noise: { generator.normal(start.latents.count) },
+                    afterStep: { step, x in
+                        let now = Compute.seconds
+                        report(
+                            .denoising(step: step - job.firstStep + 1, steps: steps), index,
+                            secondsPerStep: now - last)
+                        last = now
+                        return start.restored(x, after: step, job.sampler)
+                    })
+            }
+            report(.decoding, index)
+            var picture = try timed(\.vaeDecoder) { try decode(latents, job) }
+            var own = request
+            own.seed = (request.seed ?? 0) &+ UInt64(index)
+            own.count = 1
+            let shape = latentShape(job)
+            own.latents = try request.latents.map {
+                try Latents(
+                    batch: 1, channels: shape.channels, height: shape.height, width: shape.width,
+                    values: $0.picture(index))
+            }
+            picture.request = own
+            picture.latents = try Latents(
+                batch: 1, channels: shape.channels, height: shape.height, width: shape.width, values: latents)
+            picture.seconds = seconds
+            picture.metadata = try metadata(for: own)
+            tell(.picture(picture))
+        }
+    }
+
+    func latentShape(_ job: PreparedRequest) -> LatentShape {
+        let factor = folder.vae.factor
+        return LatentShape(
+            channels: folder.vae.latentChannels, height: job.height / factor, width: job.width / factor)
+    }
+
+    /// The text's part of the work: once a request. Under guidance the batch is [negative, positive].
+    private func condition(_ job: PreparedRequest, guided: Bool, tell: (Event) -> Void) throws -> Conditioning {
+        var texts = [job.request.prompt]
+        if guided { texts.insert(job.request.negativePrompt, at: 0) }
+        let ids = try texts.map { text in
+            let tokens = try tokenizer.encode(text)
+            if let dropped = tokens.dropped {
+                let which = texts.count == 2 && text == texts[0] ? "negative prompt" : "prompt"
+                let quoted = dropped.count > 200 ? dropped.prefix(200) + "…" : dropped[...]
+                tell(
+                    .warning(
+                        "the \(which) is longer than the \(tokenizer.maximumLength) tokens that the model reads; "
+                            + "left out: \"\(quoted)\""))
+            }
+            return tokens.ids
+        }
+        // As in diffusers, clip skip is for the prompt alone; the webui applies it to both.
+        let states =
+            guided && job.request.clipSkip > 1
+            ? try Tensor(stacking: [
+                try textEncoder([ids[0]], compute),
+                try textEncoder([ids[1]], clipSkip: job.request.clipSkip, compute),
+            ])
+            : try textEncoder(ids, clipSkip: job.request.clipSkip, compute)
+        return try unet.condition(on: states, compute)
+    }
+
+    private func decode(_ latents: [Float], _ job: PreparedRequest) throws -> Picture {
+        let shape = latentShape(job)
+        // As diffusers' Stable Diffusion pipelines do, without the VAE's shift_factor.
+        let scaled = latents.map { $0 / folder.vae.scalingFactor }
+        let tensor = try Tensor(
+            batch: 1, height: shape.height, width: shape.width, channels: shape.channels,
+            values: shape.channelsLast(scaled))
+        let decoded = try vae.decode(tensor, compute)
+        var image = try Image(signed: decoded.buffer, width: job.width, height: job.height)
+        if let mask = job.mask, let original = job.initImage {
+            let soft = try mask.blurred(sigma: job.request.maskBlur)
+            image = try soft.composite(original: original, painted: image)
+        }
+        return Picture(image: image)
+    }
+}

@@ -1,0 +1,142 @@
+import Checkpoints
+import Layers
+import Models
+import Sampling
+import Tensors
+import Tokenizers
+
+/// How a model is loaded.
+public struct LoadOptions: Sendable, Equatable {
+    /// Worker threads; nil for the cores available to the process.
+    public var threads: Int?
+    /// Arithmetic of the networks.
+    public var precision = Precision.float32
+
+    public init(threads: Int? = nil) { self.threads = threads }
+}
+
+/// Arithmetic of the networks.
+public enum Precision: String, Sendable, CaseIterable {
+    /// Single precision throughout: the reference.
+    case float32 = "f32"
+}
+
+/// A model that draws: tokenizer, text encoder, UNet, VAE and noise schedule.
+///
+///     let model = try await Model.load(from: "weights/icons-64")
+///     var request = Request(prompt: "a red apple")
+///     request.seed = 7
+///     for picture in try await model.generate(request) {
+///         try picture.write(to: "apple.png")
+///     }
+///
+/// A model runs one request at a time, on a thread of its own and its workers; further requests wait.
+public actor Model {
+    /// The folder that the model was loaded from.
+    public nonisolated let path: String
+    /// The folder's own name.
+    public nonisolated let name: String
+    /// Sides of a picture must be multiples of this.
+    public nonisolated let sizeMultiple: Int
+    /// Sides of the pictures that the model was trained on.
+    public nonisolated let ownSize: Int
+    /// Whether the model only repaints parts of pictures (9 input channels).
+    public nonisolated let isInpainting: Bool
+    /// Worker threads.
+    public nonisolated let threads: Int
+    /// A short fingerprint of the weights' names, shapes and sizes, to tell models apart.
+    public nonisolated let fingerprint: String
+
+    let folder: ModelFolder
+    let tokenizer: any Tokenizer
+    let textEncoder: CLIPTextModel
+    let unet: UNet2DConditionModel
+    let vae: AutoencoderKL
+    let compute: Compute
+    var scheduler: SchedulerConfig
+
+    private let executor: ModelExecutor
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    /// Loads a diffusers folder and packs its weights for this CPU.
+    ///
+    /// - Throws: `LimnError` naming the file and what is wrong with it: a part missing or of an unsupported class, a
+    ///   tensor missing, left over or misshapen
+    public static func load(from path: String, options: LoadOptions = LoadOptions()) async throws -> Model {
+        // Off the cooperative pool: loading blocks for seconds.
+        try await ModelExecutor.detached { try withLimnErrors { try Model(path: path, options: options) } }
+    }
+
+    private init(path: String, options: LoadOptions) throws {
+        let folder = try ModelFolder(path: path)
+        let threads = options.threads ?? ProcessorCount.available
+        guard (1...1024).contains(threads) else {
+            throw LimnError("\(threads) threads are not possible; give 1 to 1024", isUsage: true)
+        }
+        let tokenizer = try TokenizerLoader.load(
+            folder: path + "/tokenizer", maximumLength: folder.text.maximumLength)
+        guard tokenizer.maximumLength <= folder.text.maximumLength else {
+            throw LimnError(
+                "\(path): the tokenizer gives \(tokenizer.maximumLength) tokens, but the text encoder has "
+                    + "\(folder.text.maximumLength) positions; they are not parts of one model")
+        }
+        let compute = Compute(kernels: try Kernels.chosen(), threads: threads)
+        let parts = try ModelParts(folder)
+        textEncoder = try parts.load(.textEncoder, compute) { try CLIPTextModel($0, folder.text) }
+        unet = try parts.load(.unet, compute) { try UNet2DConditionModel($0, folder.unet) }
+        vae = try parts.load(.vae, compute) { try AutoencoderKL($0, folder.vae) }
+        (self.folder, self.tokenizer, self.compute) = (folder, tokenizer, compute)
+        self.path = path
+        self.threads = threads
+        name = folder.name
+        sizeMultiple = folder.vae.factor
+        ownSize = folder.unet.sampleSize * folder.vae.factor
+        isInpainting = folder.unet.inChannels != folder.vae.latentChannels
+        fingerprint = parts.fingerprint
+        scheduler = folder.scheduler
+        executor = ModelExecutor()
+    }
+
+    /// Puts another scheduler configuration in the place of the folder's own; for tests.
+    package func use(_ scheduler: SchedulerConfig) { self.scheduler = scheduler }
+
+    /// Draws, and tells on the way how far it is. Ending the iteration, or cancelling its task, stops the work within
+    /// one layer.
+    ///
+    ///     for try await event in model.events(for: request) {
+    ///         switch event {
+    ///         case .progress(let progress): print(progress)
+    ///         case .warning(let text): print(text)
+    ///         case .picture(let picture): try picture.write(to: "apple.png")
+    ///         }
+    ///     }
+    public nonisolated func events(for request: Request) -> AsyncThrowingStream<Event, any Error> {
+        AsyncThrowingStream { continuation in
+            let task = Task {
+                do {
+                    try await run(request) { continuation.yield($0) }
+                    continuation.finish()
+                } catch {
+                    continuation.finish(throwing: error)
+                }
+            }
+            continuation.onTermination = { _ in task.cancel() }
+        }
+    }
+
+    /// Draws all pictures of a request.
+    ///
+    /// - Throws: `LimnError` if the request cannot be met, `CancellationError` if the task was cancelled
+    public func generate(_ request: Request) async throws -> [Picture] {
+        var pictures: [Picture] = []
+        try run(request) { if case .picture(let picture) = $0 { pictures.append(picture) } }
+        return pictures
+    }
+
+    private func run(_ request: Request, tell: (Event) -> Void) throws {
+        try withLimnErrors {
+            let job = try PreparedRequest(request, folder: folder, scheduler: scheduler)
+            try draw(job, tell: tell)
+        }
+    }
+}

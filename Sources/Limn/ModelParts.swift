@@ -1,0 +1,59 @@
+import Checkpoints
+import Layers
+import Tensors
+
+/// The weights of a folder's three networks, opened but not yet packed.
+package struct ModelParts {
+    package enum Part: String, CaseIterable, Sendable {
+        case textEncoder = "text_encoder"
+        case unet
+        case vae
+
+        package var base: String { self == .textEncoder ? "model" : "diffusion_pytorch_model" }
+
+        package var rules: KeyRules {
+            switch self {
+            case .textEncoder: .clipText
+            case .unet: .none
+            case .vae: .autoencoder
+            }
+        }
+    }
+
+    package let sources: [Part: any TensorSource]
+
+    package init(_ folder: ModelFolder) throws {
+        var sources: [Part: any TensorSource] = [:]
+        for part in Part.allCases {
+            sources[part] = try openTensors(folder: "\(folder.path)/\(part.rawValue)", base: part.base)
+        }
+        self.sources = sources
+    }
+
+    /// Builds a network from its part and makes sure that no tensor was missing, left over or misshapen.
+    func load<Network>(_ part: Part, _ compute: Compute, _ build: (LayerSource) throws -> Network) throws -> Network {
+        guard let source = sources[part] else { throw LimnError("the part \(part.rawValue) was not opened") }
+        let weights = Weights(source, rules: part.rules)
+        let network = try build(LayerSource(weights, compute: compute))
+        try weights.finish()
+        return network
+    }
+
+    /// FNV-1a over names, shapes and types of all tensors and the first bytes of each: tells models apart without
+    /// reading gigabytes.
+    package var fingerprint: String {
+        var hash = FNV1a()
+        func add(_ bytes: some Sequence<UInt8>) {
+            for byte in bytes { hash.add(byte: byte) }
+        }
+        for part in Part.allCases {
+            guard let source = sources[part] else { continue }
+            for name in source.tensors.keys.sorted() {
+                guard let info = source.tensors[name] else { continue }
+                add("\(part.rawValue) \(name) \(info.dtype.rawValue) \(info.shape)".utf8)
+                try? source.withBytes(of: name) { add($0.prefix(64)) }
+            }
+        }
+        return hash.text
+    }
+}

@@ -1,0 +1,142 @@
+import Images
+import Sampling
+
+/// A request checked against a model, with everything left open filled in.
+struct PreparedRequest {
+    enum Kind { case text, picture, inpainting }
+
+    let request: Request
+    let kind: Kind
+    let width: Int
+    let height: Int
+    let guidanceScale: Float
+    let sampler: any Sampler
+    let firstStep: Int
+    let generator: GeneratorName
+    /// The picture to start from, at the size of the result.
+    let initImage: Image?
+    let mask: Mask?
+
+    /// Largest side, far above what fits into memory with any model there is.
+    private static let largestSide = 16384
+
+    init(_ asked: Request, folder: ModelFolder, scheduler: SchedulerConfig) throws {
+        var request = asked
+        func usage(_ text: String) -> LimnError { LimnError(text, isUsage: true) }
+        kind = request.initImage == nil ? .text : request.mask == nil ? .picture : .inpainting
+        if request.mask != nil, request.initImage == nil {
+            throw usage("a mask needs the picture that it belongs to: give it with -i")
+        }
+        if request.strength != nil, request.initImage == nil {
+            throw usage("a strength needs a picture to start from: give it with -i")
+        }
+        let isInpaintingModel = folder.unet.inChannels != folder.vae.latentChannels
+        if isInpaintingModel, kind != .inpainting {
+            throw usage("\(folder.name) is an inpainting model: give it a picture with -i and a mask with --mask")
+        }
+        guard (1...10_000).contains(request.count) else {
+            throw usage("\(request.count) pictures are not possible; ask for 1 to 10000")
+        }
+        guard (0...512).contains(request.maskBlur) else {
+            throw usage("a mask blur of \(request.maskBlur) pixels is out of range; give 0 to 512")
+        }
+        guard (0...1).contains(request.guidanceRescale) else {
+            throw usage("a guidance rescale of \(request.guidanceRescale) is out of range; give 0 to 1")
+        }
+        guidanceScale = request.guidanceScale ?? folder.guidanceScale ?? 7
+        guard guidanceScale.isFinite, (0...1000).contains(guidanceScale) else {
+            throw usage("a guidance scale of \(guidanceScale) is out of range; give 0 to 1000, 1 for none")
+        }
+        guard (1...folder.text.layerCount).contains(request.clipSkip) else {
+            throw usage(
+                "clip skip \(request.clipSkip) is out of range: this text encoder has \(folder.text.layerCount) "
+                    + "layers, so 1 to \(folder.text.layerCount) can be asked for")
+        }
+        (width, height) = try Self.size(request, folder)
+        generator = try GeneratorName(named: request.generator)
+        request.generator = generator.rawValue
+        var schedule = try request.schedule.map { try ScheduleName(named: $0) }
+        var samplerName: SamplerName?
+        if let name = request.sampler {
+            let parsed = try SamplerName.parse(name)
+            samplerName = parsed.sampler
+            schedule = schedule ?? parsed.schedule
+        }
+        sampler = try makeSampler(
+            samplerName, schedule: schedule, steps: request.steps, eta: request.eta, config: scheduler)
+        let strength = request.strength ?? (kind == .inpainting ? 1 : 0.75)
+        firstStep = kind == .text ? 0 : try Sampling.firstStep(strength: strength, steps: request.steps)
+
+        initImage = try request.initImage.map { [width, height] in
+            try $0.image.composited().fitted(width: width, height: height)
+        }
+        mask = try Self.mask(request, width: width, height: height)
+        try Self.check(request.latents, request: request, folder: folder, width: width, height: height)
+        if request.latents != nil, kind != .text {
+            throw usage("--latents is the starting noise of a picture from text; leave out -i, or the latents")
+        }
+
+        request.seed = request.seed ?? UInt64.random(in: 0..<1 << 32)
+        (request.width, request.height, request.guidanceScale) = (width, height, guidanceScale)
+        request.sampler = samplerName?.rawValue ?? SamplerName.configured(scheduler)?.rawValue
+        request.schedule = schedule?.rawValue
+        if kind != .text { request.strength = strength }
+        self.request = request
+    }
+
+    /// Width and height: as asked, the model's own, or the shape of the picture to start from.
+    private static func size(_ request: Request, _ folder: ModelFolder) throws -> (Int, Int) {
+        let multiple = folder.vae.factor
+        let own = folder.unet.sampleSize * multiple
+        var (width, height) = (request.width ?? own, request.height ?? own)
+        if let picture = request.initImage, request.width == nil, request.height == nil {
+            // The picture's shape, its shorter side brought to the model's own size, the longer at most four times
+            // that; both rounded to the multiple.
+            let shorter = Double(min(picture.width, picture.height))
+            func side(_ length: Int) -> Int {
+                let scaled = min(Double(length) / shorter, 4) * Double(own)
+                return max(multiple, Int((scaled / Double(multiple)).rounded()) * multiple)
+            }
+            (width, height) = (side(picture.width), side(picture.height))
+        }
+        for (name, value) in [("width", width), ("height", height)] {
+            guard value >= multiple, value <= largestSide, value % multiple == 0 else {
+                let nearest = min(largestSide, max(multiple, (value + multiple / 2) / multiple * multiple))
+                throw LimnError(
+                    "a \(name) of \(value) pixels is not possible with this model: it must be a multiple of "
+                        + "\(multiple), such as \(nearest), and at most \(largestSide)", isUsage: true)
+            }
+        }
+        return (width, height)
+    }
+
+    private static func mask(_ request: Request, width: Int, height: Int) throws -> Mask? {
+        guard let picture = request.mask, let initImage = request.initImage else { return nil }
+        guard (picture.width, picture.height) == (initImage.width, initImage.height) else {
+            throw LimnError(
+                "the mask is \(picture.width)×\(picture.height) pixels, but the picture it belongs to is "
+                    + "\(initImage.width)×\(initImage.height): they must be of one size", isUsage: true)
+        }
+        let mask = Mask(try picture.image.fitted(width: width, height: height))
+        guard mask.repaintedShare > 0 else {
+            throw LimnError(
+                "the mask has no white, so nothing would be repainted: white is repainted, black is kept",
+                isUsage: true)
+        }
+        return mask
+    }
+
+    private static func check(
+        _ latents: Latents?, request: Request, folder: ModelFolder, width: Int, height: Int
+    ) throws {
+        guard let latents else { return }
+        let factor = folder.vae.factor
+        let wanted = [request.count, folder.vae.latentChannels, height / factor, width / factor]
+        let given = [latents.batch, latents.channels, latents.height, latents.width]
+        guard wanted == given else {
+            throw LimnError(
+                "the latents are of shape \(given), but \(wanted) is needed: give -W, -H and -b to match", isUsage: true
+            )
+        }
+    }
+}

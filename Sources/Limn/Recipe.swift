@@ -1,0 +1,150 @@
+import FoundationEssentials
+import Images
+import Sampling
+
+/// How a picture was made, as its file tells: enough to draw it again.
+///
+///     let recipe = try Recipe(contentsOf: "apple.png")
+///     let again = try await model.generate(try recipe.request())
+public struct Recipe: Sendable {
+    /// The name of the model's folder; nil if the file does not say.
+    public let modelName: String?
+    /// The model's `fingerprint`; nil if the file comes from another program.
+    public let modelFingerprint: String?
+    /// Whether the file holds Limn's exact form, so that the picture comes out the same to the bit.
+    public let isExact: Bool
+    /// The webui's text, for people.
+    public let parameters: String?
+    private let stored: StoredRequest
+
+    /// Reads a PNG file's text chunks: Limn's own, else the webui's `parameters`.
+    ///
+    /// - Throws: `LimnError` if the file is not a PNG or does not say how it was made
+    public init(contentsOf path: String) throws {
+        let text = try withLimnErrors { try PNG.readText(path) }
+        let exact = text.first { $0.keyword == PictureParameters.exactKeyword }?.text
+        parameters = text.first { $0.keyword == PictureParameters.keyword }?.text
+        if let exact {
+            do {
+                stored = try JSONDecoder().decode(StoredRequest.self, from: Data(exact.utf8))
+            } catch {
+                throw LimnError("\(path): its record of how it was made is damaged, so it cannot be drawn again")
+            }
+            isExact = true
+        } else if let parameters {
+            stored = try StoredRequest(PictureParameters(parsing: parameters), path: path)
+            isExact = false
+        } else {
+            throw LimnError(
+                "\(path): this picture does not say how it was made (no `parameters` text); limn's own pictures do")
+        }
+        modelName = stored.model
+        modelFingerprint = stored.fingerprint
+    }
+
+    /// Whether a picture to start from is needed.
+    public var needsInitImage: Bool { stored.initImage != nil }
+    public var needsMask: Bool { stored.mask != nil }
+    public var needsLatents: Bool { stored.latents != nil }
+
+    /// The request, with the pictures and latents that the file cannot hold.
+    ///
+    /// - Throws: `LimnError` if one is missing or not the one that was used
+    public func request(initImage: Picture? = nil, mask: Picture? = nil, latents: Latents? = nil) throws -> Request {
+        func check(_ digest: String?, _ given: String?, _ what: String, _ flag: String) throws {
+            guard let digest, isExact else { return }
+            guard let given else {
+                throw LimnError("the picture was made from \(what): give it with \(flag)", isUsage: true)
+            }
+            guard digest == given else {
+                throw LimnError("\(flag) is not \(what) that the picture was made from", isUsage: true)
+            }
+        }
+        try check(stored.initImage, initImage.map(StoredRequest.digest), "a picture", "-i")
+        try check(stored.mask, mask.map(StoredRequest.digest), "a mask", "--mask")
+        try check(stored.latents, latents.map(StoredRequest.digest), "starting noise", "--latents")
+        var request = stored.request
+        (request.initImage, request.mask, request.latents) = (initImage, mask, latents)
+        return request
+    }
+}
+
+/// A request as it is written into a picture. Pictures and latents are represented by digests.
+struct StoredRequest: Codable, Equatable {
+    var version: String?
+    var model: String?
+    var fingerprint: String?
+    var prompt: String
+    var negativePrompt: String
+    var width: Int?
+    var height: Int?
+    var steps: Int
+    var guidanceScale: Float?
+    var guidanceRescale: Float
+    var seed: UInt64?
+    var generator: String
+    var sampler: String?
+    var schedule: String?
+    var eta: Float?
+    var clipSkip: Int
+    var strength: Double?
+    var maskBlur: Double
+    var initImage: String?
+    var mask: String?
+    var latents: String?
+
+    init(_ request: Request, model: String, fingerprint: String) {
+        (version, self.model, self.fingerprint) = (limnVersion, model, fingerprint)
+        (prompt, negativePrompt) = (request.prompt, request.negativePrompt)
+        (width, height, steps) = (request.width, request.height, request.steps)
+        (guidanceScale, guidanceRescale) = (request.guidanceScale, request.guidanceRescale)
+        (seed, generator) = (request.seed, request.generator)
+        (sampler, schedule, eta, clipSkip) = (request.sampler, request.schedule, request.eta, request.clipSkip)
+        (strength, maskBlur) = (request.strength, request.maskBlur)
+        initImage = request.initImage.map(Self.digest)
+        mask = request.mask.map(Self.digest)
+        latents = request.latents.map(Self.digest)
+    }
+
+    var request: Request {
+        var request = Request(prompt: prompt)
+        request.negativePrompt = negativePrompt
+        (request.width, request.height, request.steps) = (width, height, steps)
+        (request.guidanceScale, request.guidanceRescale) = (guidanceScale, guidanceRescale)
+        (request.seed, request.generator) = (seed, generator)
+        (request.sampler, request.schedule, request.eta) = (sampler, schedule, eta)
+        (request.clipSkip, request.strength, request.maskBlur) = (clipSkip, strength, maskBlur)
+        return request
+    }
+
+    /// FNV-1a over size and pixels.
+    static func digest(_ picture: Picture) -> String {
+        var hash = FNV1a()
+        for side in [picture.width, picture.height, picture.channels] { hash.add(UInt64(side)) }
+        for pixel in picture.pixels { hash.add(byte: pixel) }
+        return hash.text
+    }
+
+    static func digest(_ latents: Latents) -> String {
+        var hash = FNV1a()
+        for value in latents.values { hash.add(UInt64(value.bitPattern)) }
+        return hash.text
+    }
+}
+
+/// Fowler, Noll and Vo's hash, 64 bits: tells things apart; no protection against malice.
+struct FNV1a {
+    private var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+
+    mutating func add(byte: UInt8) { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+
+    mutating func add(_ value: UInt64) {
+        for shift in stride(from: 0, to: 64, by: 8) { add(byte: UInt8(truncatingIfNeeded: value >> UInt64(shift))) }
+    }
+
+    /// Sixteen hexadecimal digits.
+    var text: String {
+        let digits = String(hash, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+}

@@ -1,0 +1,82 @@
+/// Everything that decides a picture. The same request, given to the same model, makes the same bytes, whatever the
+/// number of threads and pictures.
+///
+///     var request = Request(prompt: "a red apple")
+///     request.steps = 20
+///     request.seed = 7
+public struct Request: Sendable, Equatable {
+    /// What to draw.
+    public var prompt: String
+    /// What to steer away from.
+    public var negativePrompt = ""
+    /// Size in pixels, multiples of `Model.sizeMultiple`; nil for the model's own size or, with `initImage`, that
+    /// picture's shape.
+    public var width: Int?
+    public var height: Int?
+    /// Denoising steps, from 1.
+    public var steps = 25
+    /// Classifier-free guidance (Ho and Salimans 2022); 1 is off. nil: what the model asks for, else 7.
+    public var guidanceScale: Float?
+    /// φ of CFG rescale (Lin et al. 2023), 0…1.
+    public var guidanceRescale: Float = 0
+    /// nil: a random one, to be found in `Picture.request`.
+    public var seed: UInt64?
+    /// Whose random numbers: "torch" (PyTorch on a CPU), "cuda" (PyTorch on a GPU) or "numpy".
+    public var generator = "torch"
+    /// A sampler's name, such as "euler" or "dpm++2m"; nil for what the model's scheduler configuration says.
+    public var sampler: String?
+    /// How the noise levels are spaced: "discrete", "karras" or "exponential"; nil for what the configuration says.
+    public var schedule: String?
+    /// Noise that DDIM and Euler ancestral add, 0…1; nil for the sampler's own.
+    public var eta: Float?
+    /// Which layer of the text encoder is listened to: 1 is the last, 2 the one before.
+    public var clipSkip = 1
+    /// How many pictures; picture *i* uses seed + *i*.
+    public var count = 1
+    /// The picture to start from (image to image).
+    public var initImage: Picture?
+    /// How far to move from `initImage`, 0…1. nil: 0.75, or 1 with `mask`.
+    public var strength: Double?
+    /// Where to repaint `initImage`: white is repainted, black is kept.
+    public var mask: Picture?
+    /// Standard deviation, in pixels, of the blur that feathers the mask's edge when kept pixels are put back.
+    public var maskBlur = 4.0
+    /// The starting noise, [count, channels, height, width] of the latents, instead of what the seed gives.
+    public var latents: Latents?
+
+    public init(prompt: String) { self.prompt = prompt }
+}
+
+/// Latents as diffusers has them: [batch, channels, height, width], row-major.
+public struct Latents: Sendable, Equatable {
+    public let batch: Int
+    public let channels: Int
+    public let height: Int
+    public let width: Int
+    public let values: [Float]
+
+    /// - Throws: `LimnError` if the count of values is not the product of the sizes.
+    public init(batch: Int, channels: Int, height: Int, width: Int, values: [Float]) throws {
+        let sizes = [batch, channels, height, width]
+        var count = 1
+        for size in sizes {
+            let (product, overflow) = count.multipliedReportingOverflow(by: size)
+            guard size > 0, !overflow else { throw LimnError("latents of shape \(sizes) are not possible") }
+            count = product
+        }
+        guard values.count == count else {
+            throw LimnError("latents of shape \(sizes) need \(count) values, not \(values.count)")
+        }
+        guard values.allSatisfy(\.isFinite) else {
+            throw LimnError("the latents hold values that are not numbers")
+        }
+        (self.batch, self.channels, self.height, self.width) = (batch, channels, height, width)
+        self.values = values
+    }
+
+    var valuesPerPicture: Int { channels * height * width }
+
+    func picture(_ index: Int) -> [Float] {
+        Array(values[index * valuesPerPicture..<(index + 1) * valuesPerPicture])
+    }
+}

@@ -1,0 +1,147 @@
+import FoundationEssentials
+
+/// What is wrong with a model's configuration or inputs, in words for people.
+package struct ModelError: Error, CustomStringConvertible, Sendable, Equatable {
+    package let description: String
+    package init(_ description: String) { self.description = description }
+}
+
+/// A `config.json` whose values are checked as they are read: outside values get in here and nowhere else.
+package struct ConfigFile: Sendable {
+    package let path: String
+    private let values: [String: JSONValue]
+
+    /// - Throws: `ModelError` if the file cannot be read or is not a JSON object.
+    package init(path: String) throws {
+        let data: Data
+        do {
+            // A configuration is a few kilobytes; whatever is not a plain file of that kind is not one.
+            let attributes = try FileManager.default.attributesOfItem(atPath: path)
+            let size = (attributes[.size] as? Int) ?? 0
+            guard size <= 4 << 20 else { throw ModelError("\(path): \(size) bytes are too many for a configuration") }
+            data = try Data(contentsOf: URL(filePath: path))
+        } catch let error as ModelError {
+            throw error
+        } catch {
+            throw ModelError("\(path): cannot be read; a diffusers model folder has such a file for each part")
+        }
+        do {
+            values = try JSONDecoder().decode([String: JSONValue].self, from: data)
+        } catch {
+            throw ModelError("\(path): this is not a JSON object; get the file again from where the model came from")
+        }
+        self.path = path
+    }
+
+    package init(path: String, values: [String: JSONValue]) {
+        self.path = path
+        self.values = values
+    }
+
+    private func value(_ key: String) -> JSONValue? { values[key] == .null ? nil : values[key] }
+
+    package func isSet(_ key: String) -> Bool { value(key) != nil }
+    /// Whether the key is there, be it null.
+    package func has(_ key: String) -> Bool { values[key] != nil }
+
+    private func wrong(_ key: String, _ value: JSONValue, expected: String) -> ModelError {
+        ModelError("\(path): \(key) is \(value.shown), but \(expected) was expected")
+    }
+
+    package func unsupported(_ key: String, _ shown: String, supported: String) -> ModelError {
+        ModelError("\(path): \(key) \(shown) is not supported; limn knows \(supported)")
+    }
+
+    private func whole(_ key: String, _ value: JSONValue, in range: ClosedRange<Int>) throws -> Int {
+        guard case .number(let number) = value, let whole = Int(exactly: number), range.contains(whole) else {
+            throw wrong(
+                key, value, expected: "a whole number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return whole
+    }
+
+    package func int(_ key: String, default fallback: Int, in range: ClosedRange<Int>) throws -> Int {
+        try value(key).map { try whole(key, $0, in: range) } ?? fallback
+    }
+
+    package func optionalInt(_ key: String, in range: ClosedRange<Int>) throws -> Int? {
+        try value(key).map { try whole(key, $0, in: range) }
+    }
+
+    package func float(_ key: String, default fallback: Float) throws -> Float {
+        guard let value = value(key) else { return fallback }
+        guard case .number(let number) = value, number.isFinite, Float(number).isFinite else {
+            throw wrong(key, value, expected: "a number")
+        }
+        return Float(number)
+    }
+
+    package func bool(_ key: String, default fallback: Bool) throws -> Bool {
+        guard let value = value(key) else { return fallback }
+        guard case .bool(let bool) = value else { throw wrong(key, value, expected: "true or false") }
+        return bool
+    }
+
+    package func string(_ key: String, default fallback: String) throws -> String {
+        guard let value = value(key) else { return fallback }
+        guard case .string(let string) = value else { throw wrong(key, value, expected: "a text") }
+        return string
+    }
+
+    package func optionalString(_ key: String) throws -> String? {
+        try isSet(key) ? string(key, default: "") : nil
+    }
+
+    package func strings(_ key: String, default fallback: [String]) throws -> [String] {
+        guard let value = value(key) else { return fallback }
+        guard case .array(let items) = value, (1...16).contains(items.count) else {
+            throw wrong(key, value, expected: "a list of 1 to 16 names")
+        }
+        return try items.map {
+            guard case .string(let string) = $0 else { throw wrong(key, value, expected: "a list of names") }
+            return string
+        }
+    }
+
+    package func ints(_ key: String, default fallback: [Int], in range: ClosedRange<Int>) throws -> [Int] {
+        guard let value = value(key) else { return fallback }
+        guard case .array(let items) = value, (1...16).contains(items.count) else {
+            throw wrong(key, value, expected: "a list of 1 to 16 numbers")
+        }
+        return try items.map { try whole(key, $0, in: range) }
+    }
+
+    /// A list with one number a level, or one number for all levels.
+    package func perLevel(_ key: String, default fallback: Int, levels: Int, in range: ClosedRange<Int>) throws
+        -> [Int]
+    {
+        if case .array = value(key) {
+            let list = try ints(key, default: [], in: range)
+            guard list.count == levels else {
+                throw ModelError("\(path): \(key) has \(list.count) numbers, but there are \(levels) levels")
+            }
+            return list
+        }
+        return Array(repeating: try int(key, default: fallback, in: range), count: levels)
+    }
+
+    package func perLevel(_ key: String, default fallback: Bool, levels: Int) throws -> [Bool] {
+        if case .array(let items) = value(key) {
+            let list: [Bool] = items.compactMap { if case .bool(let bool) = $0 { bool } else { nil } }
+            guard list.count == levels, items.count == levels else {
+                throw ModelError("\(path): \(key) needs true or false for each of the \(levels) levels")
+            }
+            return list
+        }
+        return Array(repeating: try bool(key, default: fallback), count: levels)
+    }
+
+    /// Throws unless the key is missing, null, or one of the values that mean "off".
+    package func requireOff(_ key: String, reason: String) throws {
+        switch value(key) {
+        case nil, .bool(false)?: return
+        case .some(let value):
+            throw ModelError("\(path): \(key) = \(value.shown) is not supported yet: \(reason)")
+        }
+    }
+}

@@ -1,0 +1,39 @@
+import Tensors
+
+/// What a UNet is told besides latents and timestep; made once an image, used at every step.
+package final class Conditioning {
+    /// Pictures evaluated together: 2 for a pair under classifier-free guidance.
+    package let batch: Int
+    /// Text keys and values of every cross-attention, in the order of the layers.
+    let keyValues: [KeyValues]
+    /// SDXL: [batch, 1, 1, additionInputChannels].
+    let addition: Tensor?
+    /// Latent consistency models: [batch, 1, 1, timeConditionChannels].
+    let timeCondition: Tensor?
+
+    struct KeyValues {
+        let key: Tensor
+        /// [batch, heads, dim, tokens]
+        let values: Tensor
+    }
+
+    init(batch: Int, keyValues: [KeyValues], addition: Tensor?, timeCondition: Tensor?) {
+        self.batch = batch
+        self.keyValues = keyValues
+        self.addition = addition
+        self.timeCondition = timeCondition
+    }
+}
+
+/// SDXL's extra conditions for one picture.
+package struct AdditionalConditions: Sendable {
+    /// Pooled output of the second text encoder.
+    package var pooledText: [Float]
+    /// original height and width, crop top and left, target height and width
+    package var timeIDs: [Float]
+
+    package init(pooledText: [Float], timeIDs: [Float]) {
+        self.pooledText = pooledText
+        self.timeIDs = timeIDs
+    }
+}

@@ -1,0 +1,74 @@
+import Layers
+import Tensors
+
+/// Attention of pixels to each other (checkpoint keys `to_q`, `to_k`, `to_v`, `to_out.0`).
+struct SelfAttention: Sendable {
+    private let queryKeyValue: Linear
+    private let toOut: Linear
+    private let heads: Int
+
+    init(_ source: LayerSource, channels: Int, heads: Int) throws {
+        queryKeyValue = try Linear(
+            joining: ["to_q", "to_k", "to_v"].map { source($0) }, in: channels, out: channels, bias: false)
+        toOut = try Linear(source("to_out.0"), in: channels, out: channels)
+        self.heads = heads
+    }
+
+    func callAsFunction(_ x: Tensor, _ compute: Compute, residual: Tensor) throws -> Tensor {
+        let channels = x.channels
+        let dim = channels / heads
+        let qkv = try queryKeyValue(x, compute)
+        let values = try compute.transposedValues(TokenRows(qkv, offset: 2 * channels), heads: heads, dim: dim)
+        let attended = try compute.attention(
+            query: TokenRows(qkv), key: TokenRows(qkv, offset: channels), values: values, heads: heads, dim: dim)
+        return try toOut(attended, compute, residual: residual)
+    }
+}
+
+/// Attention of pixels to the text. Keys and values depend on the text alone, so they are computed once an image
+/// and found again by the layer's slot.
+struct CrossAttention: Sendable {
+    private let toQuery: Linear
+    private let toKey: Linear
+    private let toValue: Linear
+    private let toOut: Linear
+    private let heads: Int
+    private let dim: Int
+    private let slot: Int
+
+    init(
+        _ source: LayerSource, channels: Int, contextChannels: Int, heads: Int, slots: CrossAttentionSlots
+    ) throws {
+        toQuery = try Linear(source("to_q"), in: channels, out: channels, bias: false)
+        toKey = try Linear(source("to_k"), in: contextChannels, out: channels, bias: false)
+        toValue = try Linear(source("to_v"), in: contextChannels, out: channels, bias: false)
+        toOut = try Linear(source("to_out.0"), in: channels, out: channels)
+        self.heads = heads
+        dim = channels / heads
+        slot = slots.layers.count
+        slots.layers.append(self)
+    }
+
+    /// - Parameter text: [batch, 1, tokens, contextChannels]
+    func keyValues(_ text: Tensor, _ compute: Compute) throws -> Conditioning.KeyValues {
+        let key = try toKey(text, compute).copy()
+        let values = try compute.transposedValues(
+            TokenRows(try toValue(text, compute)), heads: heads, dim: dim, persistent: true)
+        return Conditioning.KeyValues(key: key, values: values)
+    }
+
+    func callAsFunction(
+        _ x: Tensor, _ conditioning: Conditioning, _ compute: Compute, residual: Tensor
+    ) throws -> Tensor {
+        let text = conditioning.keyValues[slot]
+        let attended = try compute.attention(
+            query: TokenRows(try toQuery(x, compute)), key: TokenRows(text.key), values: text.values,
+            heads: heads, dim: dim)
+        return try toOut(attended, compute, residual: residual)
+    }
+}
+
+/// Collects the cross-attentions of a network while it is built, in order.
+final class CrossAttentionSlots {
+    var layers: [CrossAttention] = []
+}

@@ -1,0 +1,95 @@
+import Glibc
+import Layers
+import Tensors
+
+/// Sinusoids of a timestep (Ho et al. 2020; diffusers' `Timesteps`).
+///
+/// - Returns: `channels` values, in single precision throughout, as the networks were trained with
+func sinusoidalEmbedding(_ timestep: Float, channels: Int, flipSinToCos: Bool, freqShift: Float) -> [Float] {
+    let half = channels / 2
+    var values = [Float](repeating: 0, count: channels)
+    for index in 0..<half {
+        let exponent = -Float(log(10000.0)) * Float(index) / (Float(half) - freqShift)
+        let phase = timestep * expf(exponent)
+        values[flipSinToCos ? half + index : index] = sinf(phase)
+        values[flipSinToCos ? index : half + index] = cosf(phase)
+    }
+    return values
+}
+
+/// linear → SiLU → linear (diffusers' `TimestepEmbedding`).
+struct TimestepEmbedding: Sendable {
+    private let linear1: Linear
+    private let linear2: Linear
+
+    init(_ source: LayerSource, in inChannels: Int, out outChannels: Int) throws {
+        linear1 = try Linear(source("linear_1"), in: inChannels, out: outChannels, activation: .silu)
+        linear2 = try Linear(source("linear_2"), in: outChannels, out: outChannels)
+    }
+
+    func callAsFunction(_ x: Tensor, _ compute: Compute, residual: Tensor? = nil) throws -> Tensor {
+        try linear2(try linear1(x, compute), compute, residual: residual)
+    }
+}
+
+/// Everything that tells the network where it is: the timestep, and for SDXL the pooled text and picture sizes.
+struct TimeEmbedding: Sendable {
+    private let config: UNetConfig
+    private let fourierWeight: FloatArray?
+    private let embedding: TimestepEmbedding
+    private let conditionProjection: Linear?
+    private let addition: TimestepEmbedding?
+    private let inChannels: Int
+
+    init(_ source: LayerSource, _ config: UNetConfig) throws {
+        self.config = config
+        let inputs: Int
+        switch config.timeEmbeddingKind {
+        case .positional:
+            inputs = config.blockOutChannels[0]
+            fourierWeight = nil
+        case .fourier:
+            inputs = config.timeEmbeddingChannels
+            fourierWeight = try source("time_proj").weights.read("weight", shape: [inputs / 2]) {
+                FloatArray(Array($0))
+            }
+        }
+        inChannels = inputs
+        embedding = try TimestepEmbedding(
+            source("time_embedding"), in: inputs, out: config.timeEmbeddingChannels)
+        conditionProjection = try config.timeConditionChannels.map {
+            try Linear(source("time_embedding.cond_proj"), in: $0, out: inputs, bias: false)
+        }
+        addition =
+            config.additionTimeChannels == nil
+            ? nil
+            : try TimestepEmbedding(
+                source("add_embedding"), in: config.additionInputChannels, out: config.timeEmbeddingChannels)
+    }
+
+    /// - Returns: [batch, 1, 1, timeEmbeddingChannels] with SiLU applied, as every resnet block wants it
+    func callAsFunction(_ timestep: Float, _ conditioning: Conditioning, _ compute: Compute) throws -> Tensor {
+        let batch = conditioning.batch
+        var input = try compute.tensor(batch, 1, 1, inChannels)
+        if !compute.arena.isPlanning {
+            let row = features(timestep)
+            for index in 0..<batch { (input.pointer + index * inChannels).update(from: row, count: inChannels) }
+        }
+        if let conditionProjection, let condition = conditioning.timeCondition {
+            input = try conditionProjection(condition, compute, residual: input)
+        }
+        var added: Tensor?
+        if let addition, let values = conditioning.addition { added = try addition(values, compute) }
+        return try compute.silu(try embedding(input, compute, residual: added))
+    }
+
+    private func features(_ timestep: Float) -> [Float] {
+        guard let fourierWeight else {
+            return sinusoidalEmbedding(
+                timestep, channels: inChannels, flipSinToCos: config.flipSinToCos, freqShift: config.freqShift)
+        }
+        let phases = fourierWeight.withValues { $0.map { timestep * $0 * 2 * Float.pi } }
+        let (sines, cosines) = (phases.map(sinf), phases.map(cosf))
+        return config.flipSinToCos ? cosines + sines : sines + cosines
+    }
+}

@@ -1,0 +1,114 @@
+import Layers
+import Tensors
+
+/// The network that predicts noise, velocity or the clean latents from noisy ones, a timestep and text (Rombach et
+/// al. 2022; diffusers' `UNet2DConditionModel`).
+package struct UNet2DConditionModel: Sendable {
+    package let config: UNetConfig
+    private let convIn: Conv2D
+    private let timeEmbedding: TimeEmbedding
+    private let downBlocks: [DownBlock]
+    private let midBlock: MidBlock?
+    private let upBlocks: [UpBlock]
+    private let convNormOut: GroupNorm
+    private let convOut: Conv2D
+    private let crossAttentions: [CrossAttention]
+
+    package init(_ source: LayerSource, _ config: UNetConfig) throws {
+        let slots = CrossAttentionSlots()
+        let channels = config.blockOutChannels
+        self.config = config
+        convIn = try Conv2D(
+            source("conv_in"), in: config.inChannels, out: channels[0], kernel: config.convInKernel)
+        timeEmbedding = try TimeEmbedding(source, config)
+        downBlocks = try (0..<config.levels).map {
+            try DownBlock(
+                source("down_blocks", $0), in: channels[max($0 - 1, 0)], level: $0, config, slots: slots)
+        }
+        midBlock = try config.midBlock.map { try MidBlock(source("mid_block"), $0, config, slots: slots) }
+        upBlocks = try (0..<config.levels).map {
+            try UpBlock(source("up_blocks", $0), index: $0, config, slots: slots)
+        }
+        convNormOut = try GroupNorm(
+            source("conv_norm_out"), channels: channels[0], groups: config.normGroups, epsilon: config.normEpsilon)
+        convOut = try Conv2D(
+            source("conv_out"), in: channels[0], out: config.outChannels, kernel: config.convOutKernel)
+        crossAttentions = slots.layers
+    }
+
+    /// Computes what depends on the text alone.
+    ///
+    /// - Parameters:
+    ///   - text: [batch, 1, tokens, channels], one row of texts a picture of the batch
+    ///   - addition: SDXL's extra conditions, one a picture
+    ///   - timeCondition: guidance-scale embeddings of latent consistency models, one a picture
+    /// - Throws: `ModelError` if the text states are not of the width that the network was made for
+    package func condition(
+        on text: Tensor, addition: [AdditionalConditions]? = nil, timeCondition: [[Float]]? = nil,
+        _ compute: Compute
+    ) throws -> Conditioning {
+        for channels in Set(config.crossAttentionChannels) where channels != text.channels {
+            throw ModelError(
+                "the text encoder gives states of \(text.channels) channels, but the UNet wants \(channels): "
+                    + "they are not parts of one model")
+        }
+        let keyValues = try crossAttentions.map { layer in
+            try compute.arena.plan { _ = try layer.keyValues(text, compute) }
+            return try layer.keyValues(text, compute)
+        }
+        return Conditioning(
+            batch: text.batch, keyValues: keyValues, addition: try additionTensor(addition, batch: text.batch),
+            timeCondition: try timeCondition.map {
+                try Tensor(
+                    batch: text.batch, height: 1, width: 1, channels: config.timeConditionChannels ?? 0,
+                    values: Array($0.joined()))
+            })
+    }
+
+    private func additionTensor(_ addition: [AdditionalConditions]?, batch: Int) throws -> Tensor? {
+        guard let channels = config.additionTimeChannels else { return nil }
+        guard let addition, addition.count == batch else {
+            throw ModelError("this UNet wants pooled text and picture sizes as conditions, as SDXL does")
+        }
+        let rows = addition.map { one in
+            one.pooledText
+                + one.timeIDs.flatMap {
+                    sinusoidalEmbedding(
+                        $0, channels: channels, flipSinToCos: config.flipSinToCos, freqShift: config.freqShift)
+                }
+        }
+        return try Tensor(
+            batch: batch, height: 1, width: 1, channels: config.additionInputChannels,
+            values: Array(rows.joined()))
+    }
+
+    /// Makes room for evaluations at this size, so that they allocate nothing.
+    package func plan(height: Int, width: Int, _ conditioning: Conditioning, _ compute: Compute) throws {
+        let latents = try Tensor(
+            batch: conditioning.batch, height: height, width: width, channels: config.inChannels)
+        try compute.arena.plan { _ = try self(latents, timestep: 0, conditioning, compute) }
+    }
+
+    /// One evaluation.
+    ///
+    /// - Parameters:
+    ///   - latents: [batch, height, width, inChannels]
+    ///   - timestep: 0…999 as trained, may be fractional
+    /// - Returns: [batch, height, width, outChannels], in the arena
+    package func callAsFunction(
+        _ latents: Tensor, timestep: Float, _ conditioning: Conditioning, _ compute: Compute
+    ) throws -> Tensor {
+        let state = UNetState(
+            time: try timeEmbedding(timestep, conditioning, compute), conditioning: conditioning,
+            compute: compute)
+        var h = try convIn(latents, compute)
+        var skips: [Tensor] = []
+        skips.reserveCapacity(64)
+        skips.append(h)
+        for block in downBlocks { h = try block(h, skips: &skips, state) }
+        if let midBlock { h = try midBlock(h, state) }
+        for block in upBlocks { h = try block(h, skips: &skips, state) }
+        h = try convNormOut(h, compute, silu: true)
+        return try convOut(h, compute)
+    }
+}

@@ -1,0 +1,42 @@
+/// What `unet/config.json` says of a `UNet2DConditionModel`; names and defaults are diffusers'.
+package struct UNetConfig: Sendable, Equatable {
+    package enum BlockKind: Sendable, Equatable { case plain, crossAttention }
+    package enum TimeEmbeddingKind: Sendable, Equatable { case positional, fourier }
+
+    package var sampleSize = 64
+    package var inChannels = 4
+    package var outChannels = 4
+    package var centerInputSample = false
+    package var flipSinToCos = true
+    package var freqShift: Float = 0
+    package var downBlocks: [BlockKind] = [.crossAttention, .crossAttention, .crossAttention, .plain]
+    /// nil: the model has no mid block.
+    package var midBlock: BlockKind? = .crossAttention
+    package var upBlocks: [BlockKind] = [.plain, .crossAttention, .crossAttention, .crossAttention]
+    package var onlyCrossAttention = [false, false, false, false]
+    package var blockOutChannels = [320, 640, 1280, 1280]
+    package var layersPerBlock = [2, 2, 2, 2]
+    package var normGroups = 32
+    package var normEpsilon: Float = 1e-5
+    package var crossAttentionChannels = [768, 768, 768, 768]
+    package var transformerLayers = [1, 1, 1, 1]
+    package var reverseTransformerLayers = [1, 1, 1, 1]
+    /// Heads per level. (The key is `attention_head_dim`, a misnomer that diffusers keeps for its configs' sake.)
+    package var attentionHeads = [8, 8, 8, 8]
+    package var timeConditioning = TimeConditioning.add
+    package var timeEmbeddingKind = TimeEmbeddingKind.positional
+    package var timeEmbeddingChannels = 1280
+    package var convInKernel = 3
+    package var convOutKernel = 3
+    /// SDXL: pooled text and picture sizes join the time embedding.
+    package var additionTimeChannels: Int?
+    package var additionInputChannels = 0
+    /// Latent consistency models: width of the guidance-scale embedding.
+    package var timeConditionChannels: Int?
+
+    package init() {}
+
+    package var levels: Int { blockOutChannels.count }
+    /// Latents are best a multiple of this; other sizes work, as in diffusers, by cropping what is upsampled.
+    package var factor: Int { 1 << (levels - 1) }
+}

@@ -1,0 +1,46 @@
+import Layers
+import Tensors
+
+/// The variational autoencoder between pictures and latents (Rombach et al. 2022; diffusers' `AutoencoderKL`).
+package struct AutoencoderKL: Sendable {
+    package let config: AutoencoderConfig
+    private let encoder: VAEEncoder
+    private let decoder: VAEDecoder
+    private let quantConv: Conv2D?
+    private let postQuantConv: Conv2D?
+
+    package init(_ source: LayerSource, _ config: AutoencoderConfig) throws {
+        let latent = config.latentChannels
+        self.config = config
+        encoder = try VAEEncoder(source("encoder"), config)
+        decoder = try VAEDecoder(source("decoder"), config)
+        quantConv =
+            config.usesQuantConv
+            ? try Conv2D(source("quant_conv"), in: 2 * latent, out: 2 * latent, kernel: 1) : nil
+        postQuantConv =
+            config.usesPostQuantConv
+            ? try Conv2D(source("post_quant_conv"), in: latent, out: latent, kernel: 1) : nil
+    }
+
+    /// - Parameter picture: [batch, height, width, 3] in −1…1; both sides multiples of `config.factor`
+    /// - Returns: [batch, height/f, width/f, 2·latentChannels]: mean, then logarithm of the variance
+    package func encode(_ picture: Tensor, _ compute: Compute) throws -> Tensor {
+        func run() throws -> Tensor {
+            let moments = try encoder(picture, compute)
+            return try quantConv?(moments, compute) ?? moments
+        }
+        try compute.arena.plan { _ = try run() }
+        return try run().copy()
+    }
+
+    /// - Parameter latents: [batch, h, w, latentChannels], already divided by the scaling factor
+    /// - Returns: [batch, h·f, w·f, 3], about −1…1
+    package func decode(_ latents: Tensor, _ compute: Compute) throws -> Tensor {
+        func run() throws -> Tensor {
+            let h = try postQuantConv?(latents, compute) ?? latents
+            return try decoder(h, compute)
+        }
+        try compute.arena.plan { _ = try run() }
+        return try run().copy()
+    }
+}

@@ -1,0 +1,42 @@
+/// Denoising diffusion implicit models (Song et al. 2020, equations 12 and 16); diffusers' DDIMScheduler.
+struct DDIM: Sampler {
+    let levels: [NoiseLevel]
+    let initialNoiseScale: Float = 1
+    /// ᾱ of each step and ᾱ where it ends, which need not be the next step's.
+    private let steps: [(alpha: Double, next: Double)]
+    private let eta: Double
+    private let limit: SampleLimit
+
+    init(steps count: Int, eta: Float, config: SchedulerConfig) throws {
+        let schedule = NoiseSchedule(config)
+        let train = config.numTrainTimesteps
+        let timesteps = try Timesteps.evenly(
+            config.timestepSpacing ?? .leading, steps: count, train: train, offset: config.stepsOffset)
+        let path = try AlphaPath(
+            schedule, timesteps: timesteps, steps: count, offset: config.stepsOffset,
+            endsClean: config.setAlphaToOne ?? true)
+        levels = path.levels
+        steps = path.timesteps.map { (path.alpha(at: $0), path.alpha(at: $0 - train / count)) }
+        limit = SampleLimit(config, clips: true)
+        self.eta = Double(eta)
+    }
+
+    func sample(
+        _ x: [Float], from firstStep: Int, denoise: ([Float], NoiseLevel) throws -> Denoised,
+        noise: () -> [Float], afterStep: (Int, [Float]) throws -> [Float]
+    ) throws -> [Float] {
+        var x = x
+        for index in firstStep..<levels.count {
+            let (alpha, next) = steps[index]
+            let denoised = try denoise(x, levels[index])
+            let variance = eta * eta * (1 - next) / (1 - alpha) * (1 - alpha / next)
+            // ε stays what the network said even where x₀ is clipped, as in diffusers.
+            x = combined(
+                Float(next.squareRoot()), limit.applied(to: denoised.x0),
+                Float(max(1 - next - variance, 0).squareRoot()), denoised.epsilon)
+            if eta > 0 { x = adding(Float(max(variance, 0).squareRoot()), noise(), to: x) }
+            x = try afterStep(index, x)
+        }
+        return x
+    }
+}

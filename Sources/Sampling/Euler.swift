@@ -1,0 +1,31 @@
+/// Euler's method on dx/dσ = ε (Karras et al. 2022, algorithm 2 without churn); diffusers' EulerDiscreteScheduler.
+struct Euler: Sampler {
+    private let path: SigmaPath
+    var levels: [NoiseLevel] { path.levels }
+    var initialNoiseScale: Float { path.initialNoiseScale }
+
+    init(steps: Int, schedule: ScheduleName?, config: SchedulerConfig) throws {
+        try config.refuse("interpolation_type", config.interpolationType, unless: ["linear"])
+        // A continuous timestep is only used with v-prediction: the network is told 0.25·log σ.
+        if config.predictionType == .velocity {
+            try config.refuse("timestep_type", config.timestepType, unless: ["discrete"])
+        }
+        path = try SigmaPath(
+            steps: steps, schedule: schedule, config: config,
+            .init(rescalesToZeroSNR: true, choosesEnd: true))
+    }
+
+    func sample(
+        _ x: [Float], from firstStep: Int, denoise: ([Float], NoiseLevel) throws -> Denoised,
+        noise: () -> [Float], afterStep: (Int, [Float]) throws -> [Float]
+    ) throws -> [Float] {
+        var x = x
+        for index in firstStep..<levels.count {
+            let level = levels[index]
+            let slope = SigmaPath.slope(of: x, to: try denoise(x, level).x0, at: level)
+            x = adding(path.sigmas[index + 1] - path.sigmas[index], slope, to: x)
+            x = try afterStep(index, x)
+        }
+        return x
+    }
+}

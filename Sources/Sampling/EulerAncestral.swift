@@ -1,0 +1,34 @@
+/// Euler's method to a lower σ than the next, then noise up to it (k-diffusion's sample_euler_ancestral);
+/// diffusers' EulerAncestralDiscreteScheduler.
+struct EulerAncestral: Sampler {
+    private let path: SigmaPath
+    private let eta: Double
+    var levels: [NoiseLevel] { path.levels }
+    var initialNoiseScale: Float { path.initialNoiseScale }
+
+    /// - Parameter eta: how much of the ancestral noise is added: 1 all (diffusers), 0 none.
+    init(steps: Int, schedule: ScheduleName?, eta: Float, config: SchedulerConfig) throws {
+        path = try SigmaPath(
+            steps: steps, schedule: schedule, config: config,
+            .init(rescalesToZeroSNR: true, readsSchedule: false))
+        self.eta = Double(eta)
+    }
+
+    func sample(
+        _ x: [Float], from firstStep: Int, denoise: ([Float], NoiseLevel) throws -> Denoised,
+        noise: () -> [Float], afterStep: (Int, [Float]) throws -> [Float]
+    ) throws -> [Float] {
+        var x = x
+        for index in firstStep..<levels.count {
+            let (from, to) = (Double(path.sigmas[index]), Double(path.sigmas[index + 1]))
+            let up = min(to, eta * (to * to * (from * from - to * to) / (from * from)).squareRoot())
+            let down = (to * to - up * up).squareRoot()
+            let slope = SigmaPath.slope(of: x, to: try denoise(x, levels[index]).x0, at: levels[index])
+            x = adding(Float(down - from), slope, to: x)
+            // Drawn even where it is multiplied by 0, so that what is drawn next is what diffusers draws.
+            x = adding(Float(up), noise(), to: x)
+            x = try afterStep(index, x)
+        }
+        return x
+    }
+}

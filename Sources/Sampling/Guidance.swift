@@ -1,0 +1,28 @@
+/// Classifier-free guidance: the arithmetic on a network's raw outputs, whatever they mean.
+package enum Guidance {
+    /// unconditional + scale·(conditional − unconditional) (Ho and Salimans 2022).
+    package static func guided(unconditional: [Float], conditional: [Float], scale: Float) -> [Float] {
+        combined(1, unconditional, scale, combined(1, conditional, -1, unconditional))
+    }
+
+    /// Brings the guided output's spread back to the conditional one's, in part (Lin et al. 2023, section 3.4;
+    /// diffusers' rescale_noise_cfg).
+    ///
+    /// - Parameters:
+    ///   - guided: the output of one picture.
+    ///   - amount: 0 none, 1 all.
+    package static func rescaled(guided: [Float], conditional: [Float], amount: Float) -> [Float] {
+        let spread = standardDeviation(guided)
+        guard amount != 0, spread > 0 else { return guided }
+        let factor = Float(standardDeviation(conditional) / spread)
+        return guided.map { amount * ($0 * factor) + (1 - amount) * $0 }
+    }
+
+    /// Unbiased, as torch's.
+    private static func standardDeviation(_ values: [Float]) -> Double {
+        guard values.count > 1 else { return 0 }
+        let mean = values.reduce(0) { $0 + Double($1) } / Double(values.count)
+        let squares = values.reduce(0) { $0 + (Double($1) - mean) * (Double($1) - mean) }
+        return (squares / Double(values.count - 1)).squareRoot()
+    }
+}

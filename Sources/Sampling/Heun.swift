@@ -1,0 +1,34 @@
+/// Heun's method (Karras et al. 2022, algorithm 1 without churn): each step but the last evaluates the network
+/// again where Euler's step ends and goes by the mean; diffusers' HeunDiscreteScheduler.
+struct Heun: Sampler {
+    private let path: SigmaPath
+    private let limit: SampleLimit
+    var levels: [NoiseLevel] { path.levels }
+    var initialNoiseScale: Float { path.initialNoiseScale }
+
+    init(steps: Int, schedule: ScheduleName?, config: SchedulerConfig) throws {
+        path = try SigmaPath(
+            steps: steps, schedule: schedule, config: config, .init(defaultBetas: (0.00085, 0.012)))
+        limit = SampleLimit(config, clips: false, thresholds: false)
+    }
+
+    func sample(
+        _ x: [Float], from firstStep: Int, denoise: ([Float], NoiseLevel) throws -> Denoised,
+        noise: () -> [Float], afterStep: (Int, [Float]) throws -> [Float]
+    ) throws -> [Float] {
+        var x = x
+        for index in firstStep..<levels.count {
+            let level = levels[index]
+            let difference = path.sigmas[index + 1] - path.sigmas[index]
+            let slope = SigmaPath.slope(of: x, to: limit.applied(to: try denoise(x, level).x0), at: level)
+            var next = try afterStep(index, adding(difference, slope, to: x))
+            if let level = levelAfter(step: index) {
+                let x0 = limit.applied(to: try denoise(next, level).x0)
+                let second = SigmaPath.slope(of: next, to: x0, at: level)
+                next = try afterStep(index, adding(difference, combined(0.5, slope, 0.5, second), to: x))
+            }
+            x = next
+        }
+        return x
+    }
+}

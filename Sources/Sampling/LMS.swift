@@ -1,0 +1,52 @@
+/// Linear multistep of order four over the unevenly spaced σ (k-diffusion's sample_lms); diffusers'
+/// LMSDiscreteScheduler.
+struct LMS: Sampler {
+    private let path: SigmaPath
+    var levels: [NoiseLevel] { path.levels }
+    var initialNoiseScale: Float { path.initialNoiseScale }
+
+    init(steps: Int, schedule: ScheduleName?, config: SchedulerConfig) throws {
+        path = try SigmaPath(steps: steps, schedule: schedule, config: config, .init())
+        // steps_offset can push the first two timesteps to the end of the training steps, and to one σ.
+        guard zip(path.sigmas, path.sigmas.dropFirst()).allSatisfy({ $0 > $1 }) else {
+            throw SamplingError.steps(
+                asked: steps, allowed: 1...max(1, steps - 1), reason: "two of them have the same noise")
+        }
+    }
+
+    func sample(
+        _ x: [Float], from firstStep: Int, denoise: ([Float], NoiseLevel) throws -> Denoised,
+        noise: () -> [Float], afterStep: (Int, [Float]) throws -> [Float]
+    ) throws -> [Float] {
+        var x = x
+        var slopes: [[Float]] = []  // newest first
+        for index in firstStep..<levels.count {
+            let slope = SigmaPath.slope(of: x, to: try denoise(x, levels[index]).x0, at: levels[index])
+            slopes = [slope] + slopes.prefix(3)
+            // A run from the middle has fewer slopes than the order it is given by its place in the whole run. So
+            // diffusers has it; its first steps are off, and comparable.
+            let order = min(index + 1, 4)
+            let terms = slopes.prefix(order).enumerated().map { current, slope in
+                (weight: Float(coefficient(order: order, step: index, current: current)), values: slope)
+            }
+            x = adding(1, weightedSum(terms), to: x)
+            x = try afterStep(index, x)
+        }
+        return x
+    }
+
+    /// ∫ of the Lagrange polynomial that is 1 at σ[step − current] and 0 at the others, over the step. Two
+    /// Gauss–Legendre points are exact for its degree, which is at most 3.
+    private func coefficient(order: Int, step: Int, current: Int) -> Double {
+        func polynomial(_ sigma: Double) -> Double {
+            (0..<order).filter { $0 != current }.reduce(1) { product, other in
+                let root = Double(path.sigmas[step - other])
+                return product * (sigma - root) / (Double(path.sigmas[step - current]) - root)
+            }
+        }
+        let (from, to) = (Double(path.sigmas[step]), Double(path.sigmas[step + 1]))
+        let (middle, half) = ((from + to) / 2, (to - from) / 2)
+        let offset = half / 3.0.squareRoot()
+        return half * (polynomial(middle - offset) + polynomial(middle + offset))
+    }
+}

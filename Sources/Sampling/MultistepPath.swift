@@ -1,0 +1,70 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// What DPM-Solver++ and UniPC share: samples of unit variance on a ladder of σ, measured in λ = log(α/σ).
+struct MultistepPath: Sendable {
+    /// The levels of the steps.
+    let levels: [NoiseLevel]
+    /// α, σ and λ of every step and of the end; λ is infinite where the end is clean.
+    let points: [Point]
+
+    struct Point: Sendable, Equatable {
+        let alpha: Double
+        let sigma: Double
+        let lambda: Double
+
+        init(_ sigma: Float) {
+            let sigma = Double(sigma)
+            alpha = 1 / (sigma * sigma + 1).squareRoot()
+            self.sigma = sigma * alpha
+            lambda = -log(sigma)
+        }
+    }
+
+    /// What differs between the two.
+    struct Traits {
+        /// DPM-Solver++ leaves out timesteps below `lambda_min_clipped`.
+        var clipsLambda: Bool
+        /// Where spaced σ end with `final_sigmas_type` sigma_min: at the smallest of the ladder or of training.
+        var endsAtLadder: Bool
+        /// Whether the timesteps of spaced σ are rounded; a fraction is dropped otherwise.
+        var rounds: (ScheduleName, BetaSchedule) -> Bool
+    }
+
+    init(steps: Int, schedule: ScheduleName?, config: SchedulerConfig, _ traits: Traits) throws {
+        try config.refuse("use_flow_sigmas", config.useFlowSigmas)
+        try config.refuse("use_dynamic_shifting", config.useDynamicShifting)
+        let train = config.numTrainTimesteps
+        let table = NoiseSchedule(config, keepsLastAboveZero: true).sigmas
+        var last = train
+        if traits.clipsLambda, let lowest = config.lambdaMinClipped {
+            last = table.firstIndex { -log(Double($0)) < lowest } ?? train
+        }
+        let timesteps = try Timesteps.multistep(
+            config.timestepSpacing ?? .linspace, steps: steps, train: train, offset: config.stepsOffset,
+            last: max(last, 1))
+        var ladder = SigmaLadder(at: timesteps, of: table)
+        var end = config.finalSigmasType == .smallest ? table[0] : 0
+        let schedule = try schedule ?? ScheduleName(config)
+        if schedule != .discrete, let highest = table.last {
+            ladder = SigmaLadder(
+                schedule, from: Double(highest), to: Double(table[0]), count: steps, config: config,
+                table: table)
+            let rounds = traits.rounds(schedule, config.betaSchedule)
+            ladder.timesteps = ladder.timesteps.map {
+                $0.rounded(rounds ? .toNearestOrEven : .towardZero)
+            }
+            if traits.endsAtLadder && config.finalSigmasType == .smallest {
+                end = Float(ladder.sigmas.last ?? Double(end))
+            }
+        }
+        let sigmas = ladder.sigmas.map { Float($0) }
+        levels = zip(sigmas, ladder.timesteps).map { NoiseLevel(preserving: $0, timestep: Float($1)) }
+        points = (sigmas + [end]).map { Point($0) }
+    }
+}

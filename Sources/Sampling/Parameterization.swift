@@ -1,0 +1,39 @@
+/// What the network says about x at a level, both ways: x = alpha·x₀ + sigma·ε.
+package struct Denoised: Sendable, Equatable {
+    package var x0: [Float]
+    package var epsilon: [Float]
+
+    package init(x0: [Float], epsilon: [Float]) {
+        self.x0 = x0
+        self.epsilon = epsilon
+    }
+}
+
+/// The one place that knows what the network predicts: ε, v (Salimans and Ho 2022) or x₀.
+package struct Parameterization: Sendable, Equatable {
+    package let prediction: PredictionType
+
+    package init(_ prediction: PredictionType) { self.prediction = prediction }
+
+    /// What x is multiplied with before the network sees it, so that its variance is 1.
+    package func inputScale(at level: NoiseLevel) -> Float { 1 / level.scale }
+
+    /// - Parameters:
+    ///   - x: the sample, not scaled.
+    ///   - output: what the network made of the scaled sample; as many values as x.
+    package func denoised(x: [Float], output: [Float], at level: NoiseLevel) -> Denoised {
+        let (alpha, sigma) = (level.alpha, level.sigma)
+        switch prediction {
+        case .epsilon:
+            return Denoised(x0: combined(1 / alpha, x, -sigma / alpha, output), epsilon: output)
+        case .sample:
+            return Denoised(x0: output, epsilon: combined(1 / sigma, x, -alpha / sigma, output))
+        case .velocity:
+            // v = a·ε − b·x₀ for the sample of unit variance x/scale = a·x₀ + b·ε.
+            let scale = level.scale
+            let (a, b) = (alpha / scale, sigma / scale)
+            return Denoised(
+                x0: combined(a / scale, x, -b, output), epsilon: combined(b / scale, x, a, output))
+        }
+    }
+}

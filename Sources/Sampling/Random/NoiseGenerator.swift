@@ -1,0 +1,37 @@
+/// A source of standard normal values that some other program has too.
+package protocol NoiseGenerator: Sendable {
+    mutating func normal(_ count: Int) -> [Float]
+}
+
+/// Whose values the noise has.
+package enum GeneratorName: String, CaseIterable, Sendable, CustomStringConvertible {
+    case torch, cuda, numpy
+
+    package var description: String { rawValue }
+
+    /// One line for `--help`.
+    package var summary: String {
+        switch self {
+        case .torch: "PyTorch's on a CPU, bit for bit"
+        case .cuda: "PyTorch's on a GPU, to a few bits"
+        case .numpy: "NumPy's RandomState"
+        }
+    }
+
+    package init(named name: String) throws {
+        self = try lookUp(
+            name, "random generator",
+            in: [
+                (.torch, ["torch", "cpu"]), (.cuda, ["cuda", "gpu", "nv", "philox"]),
+                (.numpy, ["numpy", "np"]),
+            ])
+    }
+
+    package func generator(seed: UInt64) -> any NoiseGenerator {
+        switch self {
+        case .torch: TorchGenerator(seed: seed)
+        case .cuda: PhiloxGenerator(seed: seed)
+        case .numpy: NumPyGenerator(seed: seed)
+        }
+    }
+}

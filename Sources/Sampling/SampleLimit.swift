@@ -1,0 +1,33 @@
+/// How a predicted x₀ is kept in range.
+enum SampleLimit: Sendable, Equatable {
+    case none
+    case clip(Float)
+    /// Dynamic thresholding (Saharia et al. 2022, section 2.3): clip at a quantile of |x₀| and divide by it.
+    case dynamic(ratio: Float, maximum: Float)
+
+    /// - Parameter clips: what holds where the configuration does not say; nil for a sampler that never clips.
+    init(_ config: SchedulerConfig, clips: Bool?, thresholds: Bool = true) {
+        if thresholds && config.thresholding {
+            self = .dynamic(ratio: config.dynamicThresholdingRatio, maximum: config.sampleMaxValue)
+        } else if let clips, config.clipSample ?? clips {
+            self = .clip(config.clipSampleRange)
+        } else {
+            self = .none
+        }
+    }
+
+    /// - Parameter x0: the values of one picture.
+    func applied(to x0: [Float]) -> [Float] {
+        switch self {
+        case .none:
+            return x0
+        case .clip(let range):
+            return x0.map { min(max($0, -range), range) }
+        case .dynamic(let ratio, let maximum):
+            let magnitudes = x0.map(abs).sorted()
+            let quantile = interpolated(magnitudes, at: Double(ratio * Float(magnitudes.count - 1)))
+            let range = min(max(Float(quantile), 1), maximum)
+            return x0.map { min(max($0, -range), range) / range }
+        }
+    }
+}

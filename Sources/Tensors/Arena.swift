@@ -1,0 +1,108 @@
+/// The memory of activations: one block, laid out by lifetime before the first step.
+///
+/// A network is run twice over the same shapes: first in planning mode, in which tensors get offsets but no memory
+/// and operations compute nothing, then for real. Allocation is first-fit over offsets and depends only on the order
+/// of requests, so the second run finds every tensor where the plan put it, and the peak is known in advance. After
+/// that a step allocates nothing.
+package final class Arena {
+    struct Block {
+        var offset: Int
+        var count: Int
+    }
+
+    package private(set) var isPlanning = false
+    /// Floats in the block; the largest plan so far.
+    package private(set) var capacity = 0
+    /// Tensors that found no room in the planned block and took memory of their own: 0 unless a network was run
+    /// without a plan.
+    package private(set) var unplannedCount = 0
+
+    private var memory: Memory?
+    private var free: [Block] = []
+    private var live = 0
+    private var peak = 0
+
+    // Cache lines, and an odd stride between power-of-two sized tensors is not needed: channels differ.
+    private static let granule = 16
+
+    package init() {
+        free.reserveCapacity(256)
+        reset()
+    }
+
+    /// Runs `body` without computing, and makes room for all that it allocates.
+    ///
+    /// - Precondition: no tensor of this arena is alive.
+    package func plan(_ body: () throws -> Void) throws {
+        isPlanning = true
+        reset()
+        do {
+            defer { isPlanning = false }
+            try body()
+        } catch {
+            reset()
+            throw error
+        }
+        reset()
+        if peak > capacity {
+            memory = nil
+            memory = try Memory(byteCount: peak * MemoryLayout<Float>.stride)
+            capacity = peak
+        }
+    }
+
+    /// Gives the memory back to the system; the next plan takes it again.
+    package func releaseMemory() {
+        guard live == 0 else { return }
+        memory = nil
+        capacity = 0
+    }
+
+    private func reset() {
+        free.removeAll(keepingCapacity: true)
+        free.append(Block(offset: 0, count: Int.max / 8))
+        live = 0
+        if isPlanning { peak = 0 }
+    }
+
+    func allocate(_ count: Int) throws -> (Block, UnsafeMutablePointer<Float>, Memory?) {
+        let rounded = (count + Self.granule - 1) / Self.granule * Self.granule
+        let index = free.firstIndex { $0.count >= rounded } ?? free.count - 1
+        let block = Block(offset: free[index].offset, count: rounded)
+        if !isPlanning, block.offset + rounded > capacity {
+            unplannedCount += 1
+            let own = try Memory(byteCount: rounded * MemoryLayout<Float>.stride)
+            return (Block(offset: 0, count: 0), own.floats, own)
+        }
+        free[index].offset += rounded
+        free[index].count -= rounded
+        if free[index].count == 0 { free.remove(at: index) }
+        live += 1
+        peak = max(peak, block.offset + rounded)
+        let base = memory?.floats ?? Self.nowhere
+        return (block, isPlanning ? Self.nowhere : base + block.offset, nil)
+    }
+
+    func release(_ block: Block) {
+        guard block.count > 0 else { return }
+        live -= 1
+        let next = free.firstIndex { $0.offset > block.offset } ?? free.count
+        let joinsNext = next < free.count && free[next].offset == block.offset + block.count
+        let joinsPrevious = next > 0 && free[next - 1].offset + free[next - 1].count == block.offset
+        switch (joinsPrevious, joinsNext) {
+        case (true, true):
+            free[next - 1].count += block.count + free[next].count
+            free.remove(at: next)
+        case (true, false):
+            free[next - 1].count += block.count
+        case (false, true):
+            free[next].offset = block.offset
+            free[next].count += block.count
+        case (false, false):
+            free.insert(block, at: next)
+        }
+    }
+
+    // Where tensors lie while planning: never read or written.
+    private nonisolated(unsafe) static let nowhere = UnsafeMutablePointer<Float>.allocate(capacity: 1)
+}

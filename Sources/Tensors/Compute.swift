@@ -1,0 +1,69 @@
+import Glibc
+
+/// Kinds of work, for the benchmark's breakdown.
+package enum OperationKind: String, CaseIterable, Sendable {
+    case convolution, linear, attention, normalization, other
+}
+
+/// Where networks run: kernels for this CPU, threads, the activations' memory. Driven by one thread at a time.
+package final class Compute {
+    package let kernels: Kernels
+    package let pool: ThreadPool
+    package let arena = Arena()
+    /// Seconds and floating point operations by kind since the last reset; nil unless somebody wants to know.
+    package var profile: Profile?
+    /// Asked before every operation; true makes the operation throw `CancellationError`.
+    package var isCancelled: () -> Bool = { Task.isCancelled }
+
+    package init(kernels: Kernels, threads: Int) {
+        self.kernels = kernels
+        pool = ThreadPool(threadCount: threads)
+    }
+
+    /// A tensor in the arena; its values are undefined.
+    package func tensor(_ batch: Int, _ height: Int, _ width: Int, _ channels: Int) throws -> Tensor {
+        try Tensor(batch: batch, height: height, width: width, channels: channels, arena: arena)
+    }
+
+    /// Runs one operation's tasks, unless the arena is only being planned.
+    ///
+    /// - Throws: `CancellationError` if the surrounding task was cancelled.
+    func run<Context>(
+        _ kind: OperationKind, tasks: Int, scratch: Int = 0, operations: Double = 0, _ context: Context,
+        _ body: ThreadPool.Body
+    ) throws {
+        if arena.isPlanning { return }
+        if isCancelled() { throw CancellationError() }
+        pool.reserveScratch(scratch)
+        guard profile != nil else { return pool.run(tasks, context, body) }
+        let start = Self.seconds
+        pool.run(tasks, context, body)
+        profile?.add(kind, seconds: Self.seconds - start, operations: operations)
+    }
+
+    /// Seconds on a clock that only moves forward.
+    package static var seconds: Double {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+    }
+}
+
+/// Time and arithmetic by kind of operation.
+package struct Profile: Sendable {
+    package struct Entry: Sendable {
+        package var calls = 0
+        package var seconds = 0.0
+        package var operations = 0.0
+    }
+
+    package private(set) var entries: [OperationKind: Entry] = [:]
+
+    package init() {}
+
+    mutating func add(_ kind: OperationKind, seconds: Double, operations: Double) {
+        entries[kind, default: Entry()].calls += 1
+        entries[kind, default: Entry()].seconds += seconds
+        entries[kind, default: Entry()].operations += operations
+    }
+}

@@ -1,0 +1,87 @@
+import CKernels
+
+/// How a convolution walks over its input.
+package struct ConvolutionGeometry: Sendable {
+    package var stride = 1
+    package var padTop = 0
+    package var padLeft = 0
+    /// Rows and columns of zeros below and to the right.
+    package var padBottom = 0
+    package var padRight = 0
+
+    package init(stride: Int = 1, padding: Int = 0) {
+        self.stride = stride
+        (padTop, padLeft, padBottom, padRight) = (padding, padding, padding, padding)
+    }
+}
+
+private struct ConvolutionJob {
+    let table: OpaquePointer
+    var convolution: limn_convolution
+}
+
+extension Compute {
+    /// activation(conv(resize(concat(x, second))) + bias + batchBias) + residual.
+    ///
+    /// - Parameters:
+    ///   - x: [batch, height, width, channels]
+    ///   - second: concatenated to x along the channels without a copy
+    ///   - resized: size to which the input is brought by nearest neighbour first, without a copy
+    ///   - batchBias: [batch, 1, 1, out], added to every pixel of a picture
+    ///   - residual: like the result
+    /// - Returns: [batch, outHeight, outWidth, out]
+    package func convolution(
+        _ x: Tensor, _ second: Tensor? = nil, _ weights: PackedWeights, _ geometry: ConvolutionGeometry,
+        resized: (height: Int, width: Int)? = nil, batchBias: Tensor? = nil, residual: Tensor? = nil
+    ) throws -> Tensor {
+        let size = resized ?? (x.height, x.width)
+        let height =
+            (size.height + geometry.padTop + geometry.padBottom - weights.kernelHeight) / geometry.stride + 1
+        let width =
+            (size.width + geometry.padLeft + geometry.padRight - weights.kernelWidth) / geometry.stride + 1
+        let output = try tensor(x.batch, height, width, weights.outChannels)
+        let c = limn_convolution(
+            source: (UnsafePointer(x.pointer), second.map { UnsafePointer($0.pointer) }),
+            channels: (x.channels, second?.channels ?? 0), batch: x.batch, in_height: x.height, in_width: x.width,
+            resized_height: size.height, resized_width: size.width, kernel_height: weights.kernelHeight,
+            kernel_width: weights.kernelWidth, stride: geometry.stride, pad_top: geometry.padTop,
+            pad_left: geometry.padLeft, out_height: height, out_width: width, out_channels: weights.outChannels,
+            weights: weights.packed, bias: weights.bias, batch_bias: batchBias.map { UnsafePointer($0.pointer) },
+            residual: residual.map { UnsafePointer($0.pointer) }, activation: weights.activation.code,
+            output: output.pointer)
+        try product(weights.kernelHeight * weights.kernelWidth > 1 ? .convolution : .linear, c)
+        return output
+    }
+
+    /// activation(x·Wᵀ + bias) + residual over the channels of any tensor.
+    package func linear(_ x: Tensor, _ weights: PackedWeights, residual: Tensor? = nil) throws -> Tensor {
+        let output = try tensor(x.batch, x.height, x.width, weights.outChannels)
+        let rows = x.rows
+        let c = limn_convolution(
+            source: (UnsafePointer(x.pointer), nil), channels: (x.channels, 0), batch: 1, in_height: 1,
+            in_width: rows, resized_height: 1, resized_width: rows, kernel_height: 1, kernel_width: 1, stride: 1,
+            pad_top: 0, pad_left: 0, out_height: 1, out_width: rows, out_channels: weights.outChannels,
+            weights: weights.packed, bias: weights.bias, batch_bias: nil,
+            residual: residual.map { UnsafePointer($0.pointer) }, activation: weights.activation.code,
+            output: output.pointer)
+        try product(.linear, c)
+        return output
+    }
+
+    private func product(_ kind: OperationKind, _ c: limn_convolution) throws {
+        var c = c
+        let columns = c.activation == LIMN_ACTIVATION_GEGLU ? 2 * c.out_channels : c.out_channels
+        let depth = c.kernel_height * c.kernel_width * (c.channels.0 + c.channels.1)
+        let operations = 2 * Double(c.batch * c.out_height * c.out_width) * Double(columns) * Double(depth)
+        try run(
+            kind, tasks: limn_convolution_tasks(kernels.table, &c),
+            scratch: limn_convolution_scratch(kernels.table, &c), operations: operations,
+            ConvolutionJob(table: kernels.table, convolution: c)
+        ) { context, task, scratch in
+            let job = context.assumingMemoryBound(to: ConvolutionJob.self)
+            withUnsafePointer(to: job.pointee.convolution) {
+                limn_convolution_task(job.pointee.table, $0, task, scratch)
+            }
+        }
+    }
+}

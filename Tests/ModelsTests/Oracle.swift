@@ -1,0 +1,65 @@
+import Checkpoints
+import Layers
+import Models
+import Tensors
+import TestSupport
+
+/// Relative L2 error that a stage may have against diffusers in float32.
+let stageTolerance = 1e-5
+
+/// A model folder of the fixtures with what diffusers computed from it.
+struct Oracle {
+    let folder: String
+    let reference: SafetensorsFile
+
+    init(_ name: String) throws {
+        folder = Fixtures.path(name)
+        reference = try SafetensorsFile(path: folder + "/reference.safetensors")
+    }
+
+    var config: ConfigFile { get throws { try ConfigFile(path: folder + "/config.json") } }
+
+    func weights(_ base: String, rules: KeyRules = .none) throws -> Weights {
+        Weights(try openTensors(folder: folder, base: base), rules: rules)
+    }
+
+    func shape(_ name: String) throws -> [Int] { try reference.info(name).shape }
+
+    func values(_ name: String) throws -> [Float] { try reference.float32(name) }
+
+    /// A reference tensor [batch, channels, height, width] as ours, [batch, height, width, channels].
+    func picture(_ name: String) throws -> Tensor {
+        let shape = try shape(name)
+        return try Tensor(
+            batch: shape[0], height: shape[2], width: shape[3], channels: shape[1],
+            values: channelsLast(try values(name), shape))
+    }
+
+    /// A reference tensor [batch, tokens, channels].
+    func tokens(_ name: String) throws -> Tensor {
+        let shape = try shape(name)
+        return try Tensor(
+            batch: shape[0], height: 1, width: shape[1], channels: shape[2], values: try values(name))
+    }
+
+    /// Error of `result` against a reference tensor [batch, channels, height, width].
+    func pictureError(_ result: Tensor, _ name: String) throws -> Double {
+        relativeError(result.values, channelsLast(try values(name), try shape(name)))
+    }
+}
+
+func channelsLast(_ values: [Float], _ shape: [Int]) -> [Float] {
+    let (batch, channels, pixels) = (shape[0], shape[1], shape[2] * shape[3])
+    var result = [Float](repeating: 0, count: values.count)
+    for b in 0..<batch {
+        for c in 0..<channels {
+            for p in 0..<pixels {
+                result[(b * pixels + p) * channels + c] = values[(b * channels + c) * pixels + p]
+            }
+        }
+    }
+    return result
+}
+
+/// Every set of kernels that this machine runs, on two threads.
+func machines() -> [Compute] { Kernels.available.map { Compute(kernels: $0, threads: 2) } }

@@ -1,0 +1,88 @@
+import Checkpoints
+import Layers
+import Models
+import Tensors
+import TestSupport
+import Testing
+
+@Suite(.serialized) struct StagesTests {
+    @Test(arguments: ["text-a", "text-b", "text-c"])
+    func textEncoderGivesTheStatesOfTransformers(_ name: String) throws {
+        let oracle = try Oracle(name)
+        for compute in machines() {
+            let weights = try oracle.weights("model", rules: .clipText)
+            let model = try CLIPTextModel(
+                LayerSource(weights, compute: compute), try CLIPTextConfig(try oracle.config))
+            try weights.finish()
+            let length = try oracle.shape("ids")[1]
+            let flat = try oracle.reference.integers("ids")
+            let ids = stride(from: 0, to: flat.count, by: length).map { Array(flat[$0..<$0 + length]) }
+            let states = try model(ids, compute)
+            let error = relativeError(states.values, try oracle.values("last_hidden_state"))
+            #expect(error < stageTolerance, "\(compute.kernels.name)")
+            print(name, compute.kernels.name, error)
+            guard oracle.reference.tensors["clip_skip_2"] != nil else { continue }
+            let skipped = try model(ids, clipSkip: 2, compute)
+            #expect(relativeError(skipped.values, try oracle.values("clip_skip_2")) < stageTolerance)
+        }
+    }
+
+    @Test(arguments: ["vae-a", "vae-b", "vae-c"])
+    func autoencoderEncodesAndDecodesAsDiffusersDoes(_ name: String) throws {
+        let oracle = try Oracle(name)
+        for compute in machines() {
+            let weights = try oracle.weights("diffusion_pytorch_model", rules: .autoencoder)
+            let model = try AutoencoderKL(
+                LayerSource(weights, compute: compute), try AutoencoderConfig(try oracle.config))
+            try weights.finish()
+            let moments = try oracle.pictureError(try model.encode(try oracle.picture("image"), compute), "moments")
+            let decoded = try oracle.pictureError(
+                try model.decode(try oracle.picture("latents"), compute), "decoded")
+            print(name, compute.kernels.name, moments, decoded)
+            #expect(moments < stageTolerance, "\(compute.kernels.name)")
+            #expect(decoded < stageTolerance, "\(compute.kernels.name)")
+            #expect(compute.arena.unplannedCount == 0)
+        }
+    }
+
+    @Test(arguments: ["unet-a", "unet-b", "unet-c", "unet-d", "unet-e"])
+    func unetPredictsWhatDiffusersPredicts(_ name: String) throws {
+        let oracle = try Oracle(name)
+        for compute in machines() {
+            let weights = try oracle.weights("diffusion_pytorch_model")
+            let model = try UNet2DConditionModel(
+                LayerSource(weights, compute: compute), try UNetConfig(try oracle.config))
+            try weights.finish()
+            var cases = 0
+            while oracle.reference.tensors["\(cases).sample"] != nil {
+                let latents = try oracle.picture("\(cases).sample")
+                let conditioning = try model.condition(
+                    on: try oracle.tokens("\(cases).encoder_hidden_states"),
+                    addition: try additional(oracle, cases), compute)
+                try model.plan(height: latents.height, width: latents.width, conditioning, compute)
+                let timestep = try oracle.values("\(cases).timestep")[0]
+                let output = try model(latents, timestep: timestep, conditioning, compute)
+                let error = try oracle.pictureError(output, "\(cases).output")
+                print(name, cases, compute.kernels.name, error)
+                #expect(error < stageTolerance, "\(compute.kernels.name), case \(cases)")
+                cases += 1
+            }
+            #expect(cases >= 4)
+            #expect(compute.arena.unplannedCount == 0)
+        }
+    }
+
+    private func additional(_ oracle: Oracle, _ index: Int) throws -> [AdditionalConditions]? {
+        guard oracle.reference.tensors["\(index).time_ids"] != nil else { return nil }
+        let ids = try oracle.values("\(index).time_ids")
+        let pooled = try oracle.values("\(index).text_embeds")
+        let batch = try oracle.shape("\(index).time_ids")[0]
+        return (0..<batch).map { row in
+            let idCount = ids.count / batch
+            let width = pooled.count / batch
+            return AdditionalConditions(
+                pooledText: Array(pooled[row * width..<(row + 1) * width]),
+                timeIDs: Array(ids[row * idCount..<(row + 1) * idCount]))
+        }
+    }
+}
