@@ -1,5 +1,6 @@
 // Which kernels this CPU can run, and what all of them share: cutting into tasks, packing, small serial parts.
 #include "kernels.h"
+#include <cblas.h>
 #include <math.h>
 #include <string.h>
 
@@ -27,7 +28,11 @@ const limn_kernels *limn_kernels_at(long index) {
         &limn_kernels_portable,
     };
     for (size_t i = 0; i < sizeof fastest_first / sizeof *fastest_first; i++)
-        if (runs_here(fastest_first[i]) && index-- == 0) return fastest_first[i];
+        if (runs_here(fastest_first[i]) && index-- == 0) {
+            // The caller's threads are enough.
+            if (fastest_first[i] == &limn_kernels_portable) openblas_set_num_threads(1);
+            return fastest_first[i];
+        }
     return NULL;
 }
 

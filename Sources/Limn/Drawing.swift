@@ -24,6 +24,9 @@ extension Model {
         let guided = job.guidanceScale > 1
         let conditioning = try timed(\.textEncoder) { try condition(job, guided: guided, tell: tell) }
         let textSeconds = seconds.textEncoder
+        let shape = latentShape(job)
+        try vae.planDecoding(height: shape.height, width: shape.width, compute)
+        try unet.plan(height: shape.height, width: shape.width, conditioning, compute)
         for index in 0..<request.count {
             seconds = StageSeconds()
             seconds.textEncoder = index == 0 ? textSeconds : 0
@@ -33,12 +36,11 @@ extension Model {
             let denoiser = Denoiser(
                 unet: unet, conditioning: conditioning, parameterization: Parameterization(scheduler.predictionType),
                 guidanceScale: guided ? job.guidanceScale : nil, guidanceRescale: request.guidanceRescale,
-                extra: start.extraChannels, shape: latentShape(job), compute: compute)
+                extra: start.extraChannels, shape: shape, compute: compute)
             let steps = job.sampler.levels.count - job.firstStep
             report(.denoising(step: 0, steps: steps), index)
             let latents = try timed(\.unet) {
-                try unet.plan(
-                    height: denoiser.shape.height, width: denoiser.shape.width, conditioning, compute)
+                try unet.plan(height: shape.height, width: shape.width, conditioning, compute)
                 var last = Compute.seconds
                 return try job.sampler.sample(
                     start.latents, from: job.firstStep, denoise: denoiser.denoised,
@@ -57,7 +59,6 @@ extension Model {
             var own = request
             own.seed = (request.seed ?? 0) &+ UInt64(index)
             own.count = 1
-            let shape = latentShape(job)
             own.latents = try request.latents.map {
                 try Latents(
                     batch: 1, channels: shape.channels, height: shape.height, width: shape.width,

@@ -101,7 +101,7 @@ struct PreparedRequest {
         }
         for (name, value) in [("width", width), ("height", height)] {
             guard value >= multiple, value <= largestSide, value % multiple == 0 else {
-                let nearest = min(largestSide, max(multiple, (value + multiple / 2) / multiple * multiple))
+                let nearest = (min(max(value, multiple), largestSide) + multiple / 2) / multiple * multiple
                 throw LimnError(
                     "a \(name) of \(value) pixels is not possible with this model: it must be a multiple of "
                         + "\(multiple), such as \(nearest), and at most \(largestSide)", isUsage: true)

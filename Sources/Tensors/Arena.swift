@@ -45,7 +45,7 @@ package final class Arena {
         }
         reset()
         if peak > capacity {
-            memory = nil
+            releaseMemory()
             memory = try Memory(byteCount: peak * MemoryLayout<Float>.stride)
             capacity = peak
         }
@@ -66,7 +66,7 @@ package final class Arena {
     }
 
     func allocate(_ count: Int) throws -> (Block, UnsafeMutablePointer<Float>, Memory?) {
-        let rounded = (count + Self.granule - 1) / Self.granule * Self.granule
+        let rounded = max(1, (count + Self.granule - 1) / Self.granule) * Self.granule
         let index = free.firstIndex { $0.count >= rounded } ?? free.count - 1
         let block = Block(offset: free[index].offset, count: rounded)
         if !isPlanning, block.offset + rounded > capacity {

@@ -9,6 +9,12 @@ package final class Memory: @unchecked Sendable {
     /// - Throws: `TensorError` if the system does not have the memory.
     package init(byteCount: Int) throws {
         let size = max(byteCount, 1)
+        // The system would grant more than it has, and kill the process when it is used.
+        if size > 256 << 20, let available = SystemMemory.available, size > available {
+            throw TensorError(
+                "\(size >> 20) MiB of memory are needed, but \(available >> 20) MiB are left; "
+                    + "use a smaller picture or a smaller model")
+        }
         let flags = Int32(MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
         guard let memory = mmap(nil, size, PROT_READ | PROT_WRITE, flags, -1, 0), memory != MAP_FAILED else {
             throw TensorError(

@@ -37,8 +37,9 @@ package final class PackedWeights: @unchecked Sendable {
     ) throws {
         let taps = kernelHeight * kernelWidth
         let rows = activation == .geglu ? 2 * outChannels : outChannels
-        guard weight.count == rows * inChannels * taps, let base = weight.baseAddress, taps <= LIMN_MAX_TAPS,
-            inChannels <= LIMN_MAX_CHANNELS || taps == 1, bias.map({ $0.count == rows }) ?? true
+        guard inChannels > 0, outChannels > 0, weight.count == rows * inChannels * taps,
+            let base = weight.baseAddress, taps <= LIMN_MAX_TAPS, inChannels <= LIMN_MAX_CHANNELS || taps == 1,
+            bias.map({ $0.count == rows }) ?? true
         else {
             throw TensorError("a weight of \(rows) × \(inChannels) × \(taps) is not of a size that limn supports")
         }

@@ -41,7 +41,8 @@ package final class Tensor {
 
     /// Tensors of one size as a batch, in memory of its own.
     package convenience init(stacking parts: [Tensor]) throws {
-        guard let first = parts.first, parts.allSatisfy({ $0.count == first.count && $0.channels == first.channels })
+        func shape(_ t: Tensor) -> [Int] { [t.batch, t.height, t.width, t.channels] }
+        guard let first = parts.first, parts.allSatisfy({ shape($0) == shape(first) })
         else { throw TensorError("tensors of different sizes do not make a batch") }
         try self.init(
             batch: parts.reduce(0) { $0 + $1.batch }, height: first.height, width: first.width,

@@ -64,8 +64,9 @@ private final class WorkerStart {
 
 /// What the threads of a pool share.
 private final class Shared: @unchecked Sendable {
-    // A ticket is the job's number in the upper half and the next task in the lower, so that a thread which comes
-    // late can never take a task of the next job under the old one's name.
+    // A ticket is the job's number in the upper half and its tasks not yet taken in the lower. It alone decides what
+    // can be taken: a thread that comes late sees nothing left under the old job's name, whatever else the next job
+    // has already written.
     private let ticket = Atomic<UInt64>(0)
     private let taskCount = Atomic<Int>(0)
     private let completed = Atomic<Int>(0)
@@ -79,7 +80,10 @@ private final class Shared: @unchecked Sendable {
     private var scratch: [UnsafeMutableRawPointer]
     private var scratchBytes = 0
 
-    private static let spinsBeforeSleep = 20_000
+    // Between two operations of a network lie a few microseconds. A spin of some 20 µs bridges them; after that a
+    // thread lets others have its core, and sleeps when nothing comes for about a millisecond.
+    private static let spinsBeforeYield = 1000
+    private static let spinsBeforeSleep = 3000
 
     init(threadCount: Int) {
         pthread_mutex_init(mutex, nil)
@@ -115,7 +119,7 @@ private final class Shared: @unchecked Sendable {
         taskCount.store(count, ordering: .relaxed)
         completed.store(0, ordering: .relaxed)
         let job = (ticket.load(ordering: .relaxed) >> 32) &+ 1
-        ticket.store(job << 32, ordering: .sequentiallyConsistent)
+        ticket.store(job << 32 | UInt64(count), ordering: .sequentiallyConsistent)
         if sleepers.load(ordering: .sequentiallyConsistent) > 0 {
             pthread_mutex_lock(mutex)
             pthread_cond_broadcast(wake)
@@ -126,7 +130,7 @@ private final class Shared: @unchecked Sendable {
         while completed.load(ordering: .acquiring) < count {
             limn_spin_pause()
             spins += 1
-            if spins > Self.spinsBeforeSleep { sched_yield() }
+            if spins > Self.spinsBeforeYield { sched_yield() }
         }
     }
 
@@ -138,6 +142,7 @@ private final class Shared: @unchecked Sendable {
                 if stopping.load(ordering: .acquiring) { return }
                 limn_spin_pause()
                 spins += 1
+                if spins > Self.spinsBeforeYield { sched_yield() }
                 if spins > Self.spinsBeforeSleep { sleep(while: seen) }
             }
             seen = ticket.load(ordering: .acquiring) >> 32
@@ -167,19 +172,18 @@ private final class Shared: @unchecked Sendable {
     private func drain(job: UInt64, index: Int) {
         var current = ticket.load(ordering: .acquiring)
         while current >> 32 == job {
-            let task = Int(current & 0xffff_ffff)
-            let count = taskCount.load(ordering: .relaxed)
-            let context = self.context.load(ordering: .relaxed)
-            let body = self.body.load(ordering: .relaxed)
-            if task >= count { return }
-            // Success proves that the job was still this one while count, context and body were read.
+            let remaining = Int(current & 0xffff_ffff)
+            if remaining == 0 { return }
             let (exchanged, original) = ticket.compareExchange(
-                expected: current, desired: current + 1, ordering: .acquiringAndReleasing)
+                expected: current, desired: current - 1, ordering: .acquiringAndReleasing)
             guard exchanged else {
                 current = original
                 continue
             }
-            if let context = UnsafeRawPointer(bitPattern: context) {
+            // From here to `completed` the job cannot end, so these three are its own.
+            let task = taskCount.load(ordering: .relaxed) - remaining
+            let body = self.body.load(ordering: .relaxed)
+            if let context = UnsafeRawPointer(bitPattern: context.load(ordering: .relaxed)) {
                 unsafeBitCast(body, to: ThreadPool.Body.self)(context, task, scratch[index])
             }
             completed.add(1, ordering: .releasing)

@@ -17,8 +17,7 @@ struct CLIPTokenizer: Tokenizer {
     private let final: [Int]
 
     init(vocabulary: CLIPVocabulary, config: TokenizerConfig, maximumLength: Int) throws {
-        func special(_ role: String, _ name: String, _ content: String) throws -> (token: AddedToken, id: Int)
-        {
+        func special(_ role: String, _ name: String, _ content: String) throws -> (token: AddedToken, id: Int) {
             let token = config.token(role, default: content)
             guard let id = vocabulary.id(token.content) else {
                 throw TokenizerError.missingToken(file: vocabulary.file, token: token.content, role: name)

@@ -29,12 +29,12 @@ struct SentencePieceModel: Sendable {
 
     init(file: String) throws {
         func failure(_ reason: String) -> TokenizerError { .malformed(file: file, reason: reason) }
-        guard let fields = ProtobufReader.fields(try InputFile.bytes(file)[...]) else {
-            throw failure("not a SentencePiece model")
-        }
+        let message = try InputFile.bytes(file)
+        guard let fields = ProtobufReader.fields(message[...]) else { throw failure("not a SentencePiece model") }
         // Self-test samples would be encoded while loading, with tables that nobody has checked yet.
-        let tested = fields.filter { $0.number != ModelProto.selfTestData }.flatMap(\.encoded)
-        pieces = try Self.vocabulary(tested, file: file)
+        let isTested = fields.contains { $0.number == ModelProto.selfTestData }
+        let untested = fields.lazy.filter { $0.number != ModelProto.selfTestData }.map(\.encoded)
+        pieces = try Self.vocabulary(isTested ? Array(untested.joined()) : message, file: file)
 
         var types: [UInt64] = []
         for field in fields {
@@ -77,8 +77,7 @@ struct SentencePieceModel: Sendable {
         self.normalizer = normalizer
     }
 
-    private static func vocabulary(_ bytes: [UInt8], file: String) throws -> [(piece: String, score: Double)]
-    {
+    private static func vocabulary(_ bytes: [UInt8], file: String) throws -> [(piece: String, score: Double)] {
         func failure(_ reason: String) -> TokenizerError { .malformed(file: file, reason: reason) }
         var message = [CChar](repeating: 0, count: 300)
         guard let model = csp_open(bytes, bytes.count, &message, message.count) else {

@@ -87,8 +87,9 @@ import Testing
         stripping.rstrip = true
         var whole = AddedToken("sea")
         whole.singleWord = true
-        let tokens = AddedTokens([(AddedToken("<a"), 1), (AddedToken("<a>"), 2), (stripping, 3), (whole, 4)])
-        { String($0) }
+        let tokens = AddedTokens([(AddedToken("<a"), 1), (AddedToken("<a>"), 2), (stripping, 3), (whole, 4)]) {
+            String($0)
+        }
         let parts = tokens.split("x<a><a y  <m>  z sea seaside") { String($0) }
         #expect(
             parts == [

@@ -24,16 +24,15 @@ import Testing
     }
 
     @Test func whatFallsOffIsQuoted() throws {
-        let prompt = try clip.encode(String(repeating: "red ", count: 74) + "apple, and a Blue house 😀!")
+        // 73 words of one token each leave room for two more.
+        let prompt = try clip.encode(String(repeating: "1 ", count: 73) + "apple, and a Blue house 😀!")
         #expect(prompt.ids.count == 77)
         #expect(prompt.ids.last == clip.vocabularySize - 1)
-        let dropped = try #require(prompt.dropped)
-        #expect(dropped.hasSuffix(", and a blue house 😀 !") || dropped.hasSuffix("a blue house 😀!"))
-        #expect(try clip.encode("a red apple").dropped == nil)
+        #expect(prompt.dropped == "and a blue house 😀!")
 
-        let words = try icons.encode(String(repeating: "red apple ", count: 15) + "blue house 鬱")
+        let words = try icons.encode(String(repeating: "red ", count: 30) + "apple Blue house 鬱")
         #expect(words.tokenCount == 32)
-        #expect(words.dropped == "house 鬱" || words.dropped == "blue house 鬱" || words.dropped == "house 鬱")
+        #expect(words.dropped == "blue house 鬱")
     }
 
     @Test func aPromptThatJustFitsLosesNothing() throws {

@@ -33,14 +33,22 @@ package struct AutoencoderKL: Sendable {
         return try run().copy()
     }
 
+    /// Makes room for decoding at this size, so that too large a picture is refused before any work is done.
+    ///
+    /// - Throws: `TensorError` if there is not enough memory
+    package func planDecoding(height: Int, width: Int, _ compute: Compute) throws {
+        let latents = try Tensor(batch: 1, height: height, width: width, channels: config.latentChannels)
+        try compute.arena.plan { _ = try decoded(latents, compute) }
+    }
+
     /// - Parameter latents: [batch, h, w, latentChannels], already divided by the scaling factor
     /// - Returns: [batch, h·f, w·f, 3], about −1…1
     package func decode(_ latents: Tensor, _ compute: Compute) throws -> Tensor {
-        func run() throws -> Tensor {
-            let h = try postQuantConv?(latents, compute) ?? latents
-            return try decoder(h, compute)
-        }
-        try compute.arena.plan { _ = try run() }
-        return try run().copy()
+        try compute.arena.plan { _ = try decoded(latents, compute) }
+        return try decoded(latents, compute).copy()
+    }
+
+    private func decoded(_ latents: Tensor, _ compute: Compute) throws -> Tensor {
+        try decoder(try postQuantConv?(latents, compute) ?? latents, compute)
     }
 }

@@ -1,0 +1,66 @@
+import Models
+
+/// The sizes of a well-known model.
+struct BenchmarkShape: Sendable {
+    var name: String
+    /// Side of the pictures that it was made for.
+    var size: Int
+    var text: [CLIPTextConfig]
+    var unet: UNetConfig
+    var vae: AutoencoderConfig
+
+    static let all = [sd15, sd21, sdxl, icons64]
+
+    private static let sd15 = BenchmarkShape(
+        name: "sd15", size: 512, text: [CLIPTextConfig()], unet: UNetConfig(), vae: AutoencoderConfig())
+
+    private static let sd21: BenchmarkShape = {
+        var text = CLIPTextConfig()
+        (text.hiddenSize, text.intermediateSize) = (1024, 4096)
+        (text.layerCount, text.headCount, text.activation) = (23, 16, .gelu)
+        var unet = UNetConfig()
+        unet.attentionHeads = [5, 10, 20, 20]
+        unet.crossAttentionChannels = [1024, 1024, 1024, 1024]
+        return BenchmarkShape(name: "sd21", size: 768, text: [text], unet: unet, vae: AutoencoderConfig())
+    }()
+
+    private static let sdxl: BenchmarkShape = {
+        var second = CLIPTextConfig()
+        (second.hiddenSize, second.intermediateSize) = (1280, 5120)
+        (second.layerCount, second.headCount, second.activation) = (32, 20, .gelu)
+        var unet = UNetConfig()
+        unet.downBlocks = [.plain, .crossAttention, .crossAttention]
+        unet.upBlocks = [.crossAttention, .crossAttention, .plain]
+        unet.onlyCrossAttention = [false, false, false]
+        unet.blockOutChannels = [320, 640, 1280]
+        unet.layersPerBlock = [2, 2, 2]
+        unet.crossAttentionChannels = [2048, 2048, 2048]
+        unet.transformerLayers = [1, 2, 10]
+        unet.reverseTransformerLayers = [10, 2, 1]
+        unet.attentionHeads = [5, 10, 20]
+        (unet.additionTimeChannels, unet.additionInputChannels) = (256, 2816)
+        return BenchmarkShape(
+            name: "sdxl", size: 1024, text: [CLIPTextConfig(), second], unet: unet, vae: AutoencoderConfig())
+    }()
+
+    /// The first default model.
+    private static let icons64: BenchmarkShape = {
+        var text = CLIPTextConfig()
+        (text.vocabularySize, text.hiddenSize, text.intermediateSize) = (6000, 256, 1024)
+        (text.layerCount, text.headCount, text.maximumLength) = (4, 4, 32)
+        var unet = UNetConfig()
+        unet.downBlocks = [.crossAttention, .crossAttention, .plain]
+        unet.upBlocks = [.plain, .crossAttention, .crossAttention]
+        unet.onlyCrossAttention = [false, false, false]
+        unet.blockOutChannels = [96, 160, 224]
+        unet.layersPerBlock = [2, 2, 2]
+        unet.crossAttentionChannels = [256, 256, 256]
+        unet.transformerLayers = [1, 1, 1]
+        unet.reverseTransformerLayers = [1, 1, 1]
+        unet.attentionHeads = [4, 4, 4]
+        unet.timeEmbeddingChannels = 384
+        var vae = AutoencoderConfig()
+        (vae.blockOutChannels, vae.layersPerBlock, vae.normGroups) = ([32, 64, 128], 1, 16)
+        return BenchmarkShape(name: "icons-64", size: 64, text: [text], unet: unet, vae: vae)
+    }()
+}

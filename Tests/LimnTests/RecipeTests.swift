@@ -1,0 +1,89 @@
+import Images
+import Limn
+import TestSupport
+import Testing
+
+@Suite(.serialized) struct RecipeTests {
+    /// What no webui text can hold: lines that look like its own marks.
+    static let awkwardPrompt = "a cat, \"quoted\": x\nNegative prompt: no\nSteps: 3, Sampler: y, Seed: 4\n 猫 🐈 \u{7}"
+
+    @Test(arguments: ["a red apple", awkwardPrompt, "", "  spaces  "])
+    func aPictureFromItsOwnFileIsTheSameFile(_ prompt: String) async throws {
+        let folder = try TemporaryFolder()
+        let model = try await TinyModel.load()
+        var request = TinyModel.request(steps: 3)
+        (request.prompt, request.negativePrompt) = (prompt, "blurry, \"ugly\"")
+        (request.sampler, request.schedule, request.eta) = ("euler_a", "karras", 0.5)
+        (request.guidanceScale, request.guidanceRescale) = (4.3, 0.3)
+        let picture = try await model.generate(request)[0]
+        try picture.write(to: folder.file("a.png"))
+        let recipe = try Recipe(contentsOf: folder.file("a.png"))
+        #expect(recipe.isExact)
+        #expect(recipe.modelName == "pipeline-a")
+        #expect(recipe.modelFingerprint == model.fingerprint)
+        let again = try await model.generate(try recipe.request())[0]
+        #expect(try again.pngData() == picture.pngData())
+    }
+
+    @Test func picturesAndMasksMustBeGivenAgain() async throws {
+        let folder = try TemporaryFolder()
+        let model = try await TinyModel.load()
+        var request = TinyModel.request(steps: 3)
+        let original = try TinyModel.picture { x, _ in UInt8(x) }
+        let mask = try TinyModel.mask { x, _ in x < 30 }
+        (request.initImage, request.mask) = (original, mask)
+        let picture = try await model.generate(request)[0]
+        try picture.write(to: folder.file("a.png"))
+        let recipe = try Recipe(contentsOf: folder.file("a.png"))
+        #expect(recipe.needsInitImage && recipe.needsMask)
+        #expect(await message { _ = try recipe.request() }?.contains("-i") == true)
+        let other = try TinyModel.picture { x, _ in UInt8(x + 1) }
+        #expect(await message { _ = try recipe.request(initImage: other, mask: mask) }?.contains("-i") == true)
+        let again = try await model.generate(try recipe.request(initImage: original, mask: mask))[0]
+        #expect(try again.pngData() == picture.pngData())
+    }
+
+    @Test func theWebUIsTextIsReadAsFarAsItGoes() async throws {
+        let folder = try TemporaryFolder()
+        let text = """
+            a castle, by night
+            Negative prompt: fog
+            Steps: 30, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 6.5, Seed: 123456789012, Size: 128x64, \
+            Model hash: abc, Model: dream, Clip skip: 2, Version: v1.9
+            """
+        let image = try Image(width: 2, height: 1, channels: 1, pixels: [0, 255])
+        try PNG.write(image, text: [("parameters", text)], to: folder.file("webui.png"))
+        let recipe = try Recipe(contentsOf: folder.file("webui.png"))
+        let request = try recipe.request()
+        #expect(!recipe.isExact && recipe.modelName == "dream")
+        #expect(request.prompt == "a castle, by night" && request.negativePrompt == "fog")
+        #expect(request.steps == 30 && request.sampler == "dpm++2m" && request.schedule == "karras")
+        #expect(request.guidanceScale == 6.5 && request.seed == 123_456_789_012 && request.clipSkip == 2)
+        #expect(request.width == 128 && request.height == 64)
+    }
+
+    @Test func ourParametersAreInTheWebUIsForm() async throws {
+        let model = try await TinyModel.load()
+        var request = TinyModel.request(steps: 3)
+        (request.sampler, request.schedule, request.negativePrompt) = ("dpm++2m", "karras", "fog")
+        let picture = try await model.generate(request)[0]
+        let folder = try TemporaryFolder()
+        try picture.write(to: folder.file("a.png"))
+        let expected =
+            "a red apple on a green table\nNegative prompt: fog\nSteps: 3, Sampler: DPM++ 2M, "
+            + "Schedule type: Karras, CFG scale: 5, Seed: 7, Size: 64x64, Model: pipeline-a, RNG: torch, "
+            + "Version: limn \(limnVersion)"
+        #expect(try Recipe(contentsOf: folder.file("a.png")).parameters == expected)
+    }
+
+    @Test func aPictureWithoutARecordSaysSo() async throws {
+        let folder = try TemporaryFolder()
+        let image = try Image(width: 1, height: 1, channels: 1, pixels: [0])
+        try PNG.write(image, text: [], to: folder.file("plain.png"))
+        try PNG.write(image, text: [("limn", "{\"prompt\":")], to: folder.file("damaged.png"))
+        let plain = await message { _ = try Recipe(contentsOf: folder.file("plain.png")) }
+        #expect(plain?.contains("does not say how it was made") == true)
+        let damaged = await message { _ = try Recipe(contentsOf: folder.file("damaged.png")) }
+        #expect(damaged?.contains("damaged") == true)
+    }
+}
