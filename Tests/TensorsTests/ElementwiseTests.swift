@@ -1,0 +1,72 @@
+import CKernels
+import Tensors
+import Testing
+
+extension GroundFloor {
+    /// Loops over plain arrays, with every remainder of the vector length.
+    @Suite struct ElementwiseTests {
+        @Test func silu() throws {
+            let machines = Machine.all
+            var random = SplitMix(41)
+            for count in Array(1...40) + [1000, 4099] {
+                let x = random.values(count, deviation: 5)
+                let expected = x.map { Reference.silu(Double($0)) }
+                try check(machines, expected, bound: 5e-7, "\(count) values") {
+                    try $0.silu(Tensor(batch: 1, height: 1, width: 1, channels: count, values: x))
+                }
+            }
+        }
+
+        /// All 65,536 codes of half precision; a NaN stays one.
+        @Test func halfPrecision() {
+            let codes = (0...UInt16.max).map { $0 }
+            for kernels in Kernels.available {
+                var values = [Float](repeating: -1, count: codes.count)
+                limn_f16_to_f32(kernels.table, codes, codes.count, &values)
+                let wrong = codes.filter { code in
+                    let value = values[Int(code)]
+                    return code & 0x7fff > 0x7c00 ? !value.isNaN : value.bitPattern != Self.single(code).bitPattern
+                }
+                #expect(wrong.isEmpty, "\(kernels.name): \(wrong.prefix(5))")
+            }
+        }
+
+        /// The value of a half-precision code from its sign, exponent and fraction, so that no platform's Float16 is needed.
+        private static func single(_ code: UInt16) -> Float {
+            let exponent = Int(code >> 10 & 31)
+            let fraction = Float(code & 1023) / 1024
+            let magnitude: Float =
+                switch exponent {
+                case 0: fraction * 0x1p-14
+                case 31: fraction == 0 ? .infinity : .nan
+                default: (1 + fraction) * Float(sign: .plus, exponent: exponent - 15, significand: 1)
+                }
+            return code >> 15 == 1 ? -magnitude : magnitude
+        }
+
+        @Test func brainFloats() {
+            let codes = (0...UInt16.max).map { $0 }
+            for kernels in Kernels.available {
+                var values = [Float](repeating: -1, count: codes.count)
+                limn_bf16_to_f32(kernels.table, codes, codes.count, &values)
+                let wrong = codes.filter { values[Int($0)].bitPattern != UInt32($0) << 16 }
+                #expect(wrong.isEmpty, "\(kernels.name): \(wrong.prefix(5))")
+            }
+        }
+
+        /// Conversions at every remainder write what they were asked to write and nothing past it.
+        @Test func conversionsStopWhereTheyShould() {
+            for kernels in Kernels.available {
+                for count in 0...40 {
+                    let codes = [UInt16](repeating: 0x3c00, count: count)
+                    var values = [Float](repeating: 7, count: count + 32)
+                    limn_f16_to_f32(kernels.table, codes, count, &values)
+                    #expect(values == [Float](repeating: 1, count: count) + [Float](repeating: 7, count: 32))
+                    values = [Float](repeating: 7, count: count + 32)
+                    limn_bf16_to_f32(kernels.table, [UInt16](repeating: 0x3f80, count: count), count, &values)
+                    #expect(values == [Float](repeating: 1, count: count) + [Float](repeating: 7, count: 32))
+                }
+            }
+        }
+    }
+}
