@@ -59,11 +59,7 @@ extension Model {
             var own = request
             own.seed = (request.seed ?? 0) &+ UInt64(index)
             own.count = 1
-            own.latents = try request.latents.map {
-                try Latents(
-                    batch: 1, channels: shape.channels, height: shape.height, width: shape.width,
-                    values: $0.picture(index))
-            }
+            own.latents = try request.latents?.pictures()[index]
             picture.request = own
             picture.latents = try Latents(
                 batch: 1, channels: shape.channels, height: shape.height, width: shape.width, values: latents)

@@ -62,6 +62,10 @@ public struct Recipe: Sendable {
         }
         try check(stored.initImage, initImage.map(StoredRequest.digest), "a picture", "-i")
         try check(stored.mask, mask.map(StoredRequest.digest), "a mask", "--mask")
+        // A file of latents may hold those of a whole batch: this picture's own are looked for.
+        let latents = try latents.map { given in
+            try given.pictures().first { StoredRequest.digest($0) == stored.latents } ?? given
+        }
         try check(stored.latents, latents.map(StoredRequest.digest), "starting noise", "--latents")
         var request = stored.request
         (request.initImage, request.mask, request.latents) = (initImage, mask, latents)

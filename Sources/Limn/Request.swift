@@ -79,4 +79,11 @@ public struct Latents: Sendable, Equatable {
     func picture(_ index: Int) -> [Float] {
         Array(values[index * valuesPerPicture..<(index + 1) * valuesPerPicture])
     }
+
+    /// The latents of each picture on its own.
+    func pictures() throws -> [Latents] {
+        try (0..<batch).map {
+            try Latents(batch: 1, channels: channels, height: height, width: width, values: picture($0))
+        }
+    }
 }

@@ -43,6 +43,21 @@ import Testing
         #expect(try again.pngData() == picture.pngData())
     }
 
+    @Test func aBatchsNoiseServesEachOfItsPictures() async throws {
+        let folder = try TemporaryFolder()
+        let model = try await TinyModel.load()
+        var request = TinyModel.request(steps: 2)
+        request.count = 2
+        let noise = try Latents(joining: try await model.generate(request).compactMap(\.latents))
+        request.latents = noise
+        let second = try await model.generate(request)[1]
+        try second.write(to: folder.file("second.png"))
+        let recipe = try Recipe(contentsOf: folder.file("second.png"))
+        #expect(recipe.needsLatents)
+        let again = try await model.generate(try recipe.request(latents: noise))[0]
+        #expect(try again.pngData() == second.pngData())
+    }
+
     @Test func theWebUIsTextIsReadAsFarAsItGoes() async throws {
         let folder = try TemporaryFolder()
         let text = """

@@ -1,0 +1,209 @@
+import Checkpoints
+import FoundationEssentials
+import Models
+import Sampling
+import Tokenizers
+
+/// What a model's folder or a weight file holds, without loading it: headers and configurations are read, weights
+/// are not. Of a broken or incomplete folder it tells what is there and what is wrong.
+///
+///     let inspection = try Inspection(of: "weights/icons-64")
+///     print(inspection.kind, inspection.problems)
+public struct Inspection: Sendable, Encodable {
+    public let path: String
+    /// What it is, in words.
+    public internal(set) var kind: String
+    /// What its configurations say, in the order in which they are worth reading.
+    public internal(set) var facts: [Fact] = []
+    public internal(set) var parts: [Part] = []
+    /// What stands in the way of loading it; empty if nothing does that can be seen from here.
+    public internal(set) var problems: [String] = []
+    /// Whether `Model.load` can take it, as far as configurations and headers tell. A single weight file is none.
+    public internal(set) var isLoadable: Bool
+
+    public struct Fact: Sendable, Encodable, Equatable {
+        public let name: String
+        public let value: String
+    }
+
+    /// The tensors of one network, or of a file.
+    public struct Part: Sendable, Encodable {
+        /// The folder's or the file's name.
+        public let name: String
+        /// The file or index that was read.
+        public let file: String
+        /// How many tensors there are of each type.
+        public let tensorsByType: [String: Int]
+        /// Elements of all tensors together.
+        public let parameters: Int
+        public let bytes: Int
+
+        public var tensors: Int { tensorsByType.values.reduce(0, +) }
+
+        private enum CodingKeys: String, CodingKey {
+            case name, file, parameters, bytes
+            case tensorsByType = "tensors_by_type"
+        }
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case path, kind, facts, parts, problems
+        case isLoadable = "loadable"
+    }
+
+    /// - Parameter path: a diffusers folder, a safetensors file or an index of several
+    /// - Throws: `LimnError` if there is nothing at `path`, or a file that cannot be read
+    public init(of path: String) throws {
+        var isFolder = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+            throw LimnError("\(path): there is no such file or folder")
+        }
+        self.path = path
+        if isFolder {
+            (kind, isLoadable) = ("a model folder", false)
+            inspectFolder()
+            isLoadable = problems.isEmpty
+        } else {
+            let source = try withLimnErrors { () -> any TensorSource in
+                if path.hasSuffix(".json") { return try ShardedSafetensors(indexPath: path) }
+                return try SafetensorsFile(path: path)
+            }
+            kind = Self.kind(of: source)
+            isLoadable = false
+            parts = [Part(name: Self.lastComponent(path), source)]
+            if let notes = (source as? SafetensorsFile)?.metadata, !notes.isEmpty {
+                facts = notes.sorted { $0.key < $1.key }.prefix(20).map {
+                    Fact(name: $0.key, value: String($0.value.prefix(200)))
+                }
+            }
+        }
+    }
+
+    static func lastComponent(_ path: String) -> String {
+        path.split(separator: "/").last.map(String.init) ?? path
+    }
+}
+
+extension Inspection.Part {
+    init(name: String, _ source: any TensorSource) {
+        self.name = name
+        file = source.path
+        var types: [String: Int] = [:]
+        // A header is checked against the file's length, so the sums stay far below Int's end.
+        var (parameters, bytes) = (0, 0)
+        for tensor in source.tensors.values {
+            types[tensor.dtype.rawValue, default: 0] += 1
+            parameters += tensor.elementCount
+            bytes += tensor.byteCount
+        }
+        tensorsByType = types
+        (self.parameters, self.bytes) = (parameters, bytes)
+    }
+}
+
+// MARK: - Folders
+
+extension Inspection {
+    private mutating func inspectFolder() {
+        for part in ModelParts.Part.allCases { inspect(part) }
+        inspectTokenizer()
+        if !exists("scheduler/scheduler_config.json") { problems.append("scheduler/scheduler_config.json is missing") }
+        do {
+            // Only once the parts are there: it stops at the first that is not, which is listed already.
+            guard problems.isEmpty else {
+                if !exists("model_index.json"), parts.isEmpty { kind = "a folder that is not a model's" }
+                return
+            }
+            describe(try withLimnErrors { try ModelFolder(path: path) })
+        } catch {
+            problems.append(String(describing: error))
+        }
+    }
+
+    private func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: path + "/" + name) }
+
+    private mutating func inspect(_ part: ModelParts.Part) {
+        let folder = path + "/" + part.rawValue
+        guard exists(part.rawValue) else {
+            problems.append("\(part.rawValue)/ is missing")
+            return
+        }
+        _ = attempt { try ConfigFile(path: folder + "/config.json") }
+        if let source = attempt({ try openTensors(folder: folder, base: part.base) }) {
+            parts.append(Part(name: part.rawValue, source))
+        }
+    }
+
+    private mutating func inspectTokenizer() {
+        guard exists("tokenizer") else {
+            problems.append("tokenizer/ is missing")
+            return
+        }
+        let folder = path + "/tokenizer"
+        if let tokenizer = attempt({ try TokenizerLoader.load(folder: folder) }) {
+            facts.append(Fact(name: "tokenizer", value: "\(tokenizer.kind), \(tokenizer.vocabularySize) entries"))
+        }
+    }
+
+    /// The result of `body`; nil if it throws, which is then a problem more.
+    private mutating func attempt<R>(_ body: () throws -> R) -> R? {
+        do {
+            return try body()
+        } catch {
+            problems.append(String(describing: error))
+            return nil
+        }
+    }
+
+    private mutating func describe(_ folder: ModelFolder) {
+        let (unet, vae, text) = (folder.unet, folder.vae, folder.text)
+        let isInpainting = unet.inChannels != vae.latentChannels
+        kind = "a Stable Diffusion model" + (isInpainting ? " for inpainting" : "")
+        let own = unet.sampleSize * vae.factor
+        var facts = [
+            Fact(name: "pipeline", value: folder.pipelineClass ?? "no model_index.json"),
+            Fact(name: "draws", value: isInpainting ? "masked parts of pictures" : "from text, pictures, masks"),
+            Fact(name: "own size", value: "\(own)×\(own) pixels, sides in multiples of \(vae.factor)"),
+            Fact(name: "predicts", value: folder.scheduler.predictionType.rawValue),
+            Fact(name: "sampler", value: SamplerName.configured(folder.scheduler)?.rawValue ?? "none that limn knows"),
+            Fact(name: "scheduler", value: folder.scheduler.className ?? "without a class"),
+            Fact(
+                name: "text encoder",
+                value: "\(text.layerCount) layers of \(text.hiddenSize), \(text.maximumLength) tokens"),
+            Fact(
+                name: "unet",
+                value: "\(unet.levels) levels of \(unet.blockOutChannels.map(String.init).joined(separator: ", ")); "
+                    + "\(unet.inChannels) channels in, \(unet.outChannels) out"),
+            Fact(name: "vae", value: "\(vae.latentChannels) latent channels, \(vae.factor) times smaller"),
+        ]
+        if let scale = folder.guidanceScale { facts.append(Fact(name: "guidance", value: "\(scale)")) }
+        self.facts = facts + self.facts
+    }
+}
+
+// MARK: - Single files
+
+extension Inspection {
+    /// What a file is, judged by keys that only such files have.
+    private static func kind(of source: any TensorSource) -> String {
+        let names = source.tensors.keys
+        func has(_ prefix: String) -> Bool { names.contains { $0.hasPrefix(prefix) } }
+        func hasAny(_ parts: [String]) -> Bool { names.contains { name in parts.contains(where: name.contains) } }
+        func width(_ name: String) -> Int? { source.tensors[name].flatMap { $0.shape.count == 4 ? $0.shape[1] : nil } }
+        func channels(_ name: String) -> String { width(name).map { ", \($0) channels in" } ?? "" }
+
+        if hasAny([".lora_down.", ".lora_up.", ".lora_A.", ".lora_B.", "lora_unet_", ".hada_w1", ".lokr_w1"]) {
+            return "a LoRA"
+        }
+        if has("model.diffusion_model.") {
+            let family = has("conditioner.") ? "Stable Diffusion XL" : "Stable Diffusion"
+            return "a single-file \(family) checkpoint" + channels("model.diffusion_model.input_blocks.0.0.weight")
+        }
+        if has("down_blocks."), has("conv_in.") { return "a UNet" + channels("conv_in.weight") }
+        if has("decoder."), has("encoder.") || has("post_quant_conv.") { return "a VAE" }
+        if hasAny(["embeddings.token_embedding.", "token_embedding.weight"]) { return "a CLIP text encoder" }
+        if names.count == 1, names.contains("latents") { return "latents" }
+        if names.isEmpty { return "a file without tensors" }
+        return "tensors of no kind that limn knows"
+    }
+}

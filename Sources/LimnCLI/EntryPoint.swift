@@ -1,0 +1,27 @@
+import ArgumentParser
+import Glibc
+import Limn
+
+/// The program's way in and out: arguments are checked before they are parsed, and every error leaves with its
+/// words on standard error and its exit code, 1 for a failure and 64 for wrong usage.
+@main
+enum Main {
+    static func main() async {
+        Console.prepare()
+        do {
+            try Arguments.checkEncoding()
+            var command = try await LimnCommand.asyncParseAsRoot()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch let error as LimnError {
+            Console.error(error.description)
+            exit(error.isUsage ? ExitCode.validationFailure.rawValue : ExitCode.failure.rawValue)
+        } catch {
+            // The parser's own: help, version, completion scripts, and wrong flags.
+            LimnCommand.exit(withError: error)
+        }
+    }
+}

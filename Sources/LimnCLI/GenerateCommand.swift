@@ -1,0 +1,51 @@
+import ArgumentParser
+import Limn
+
+/// `limn generate`, which is also what `limn` alone does.
+struct GenerateCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "generate",
+        abstract: "Draw pictures from words (the default).",
+        discussion: """
+            Examples:
+              limn "a red apple"
+              limn "a smiling face" -s 7 -b 4 -o faces/
+              limn "a green apple" -i apple.png --strength 0.6
+              limn "a hat" -i face.png --mask hat-area.png
+              limn --from output.png              draws a picture again, bit for bit
+              limn --from output.png --steps 50   the same with more steps
+              echo "a red apple" | limn -
+
+            A prompt that is the name of a subcommand is written with -p: limn -p info. \
+            An empty prompt draws what the model thinks of unasked.
+
+            Output names may hold {seed}, and %d, %03d or {index} for the number of the picture from 1. \
+            A file is never written over: if output.png is there, the picture goes to output-1.png, and so on; \
+            its name is printed.
+
+            Samplers:
+            \(Self.listed(Choices.samplers))
+            Schedules:
+            \(Self.listed(Choices.schedules))
+            Random generators:
+            \(Self.listed(Choices.generators))
+            """)
+
+    @OptionGroup(title: "What to draw") var words: WordOptions
+    @OptionGroup(title: "Pictures to start from") var start: StartOptions
+    @OptionGroup(title: "How to draw it") var sampling: SamplingOptions
+    @OptionGroup(title: "Output") var output: OutputOptions
+    @OptionGroup(title: "Machine") var machine: MachineOptions
+
+    func run() async throws {
+        Interruption.install()
+        try await Generation(self).run()
+    }
+
+    private static func listed(_ choices: [NamedChoice]) -> String {
+        let width = choices.map(\.name.count).max() ?? 0
+        return choices.map { choice in
+            "  " + choice.name + String(repeating: " ", count: width - choice.name.count + 2) + choice.summary
+        }.joined(separator: "\n")
+    }
+}

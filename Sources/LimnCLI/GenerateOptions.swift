@@ -1,0 +1,170 @@
+import ArgumentParser
+import Limn
+
+// The flags of `limn generate`, in the groups in which its help shows them. Nothing has a default here: what is not
+// given is left to the request, to the picture of `--from`, or to the model.
+
+struct WordOptions: ParsableArguments {
+    @Argument(help: "What to draw; - reads it from standard input.")
+    var prompt: String?
+
+    @Option(
+        name: [.customShort("p"), .customLong("prompt")], parsing: .unconditional,
+        help: ArgumentHelp("The prompt, for scripts and for prompts that begin with a dash.", valueName: "prompt"))
+    var promptOption: String?
+
+    @Option(
+        name: [.customShort("n"), .customLong("negative-prompt")], parsing: .unconditional,
+        help: ArgumentHelp("What to steer away from.", valueName: "prompt"))
+    var negativePrompt: String?
+
+    @Option(
+        name: [.customShort("m"), .customLong("model")],
+        help: ArgumentHelp(
+            "A model's folder, as diffusers has it. Default: $LIMN_MODEL, else the model that comes with limn.",
+            valueName: "folder"),
+        completion: .directory)
+    var model: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Draw a picture again as its file tells; flags that are given change what it says.",
+            valueName: "picture"),
+        completion: .file(extensions: ["png"]))
+    var from: String?
+}
+
+struct StartOptions: ParsableArguments {
+    @Option(
+        name: [.customShort("i"), .customLong("init-image"), .customLong("init-img")],
+        help: ArgumentHelp("A PNG to start from; it is fitted and cropped to the size.", valueName: "picture"),
+        completion: .file(extensions: ["png"]))
+    var initImage: String?
+
+    @Option(
+        help: ArgumentHelp("Repaint only where this PNG is white; needs -i, of the same size.", valueName: "picture"),
+        completion: .file(extensions: ["png"]))
+    var mask: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Blur of the mask's edge in pixels, 0 to 512. (default: 4)", valueName: "pixels"))
+    var maskBlur: Double?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "How far to move from the picture, 0 to 1. (default: 0.75; 1 with --mask)", valueName: "0…1"))
+    var strength: Double?
+
+    @Option(
+        help: ArgumentHelp(
+            "Starting noise instead of the seed's: safetensors, one tensor `latents`.", valueName: "file"),
+        completion: .file(extensions: ["safetensors"]))
+    var latents: String?
+}
+
+struct SamplingOptions: ParsableArguments {
+    @Option(
+        name: [.customShort("W"), .customLong("width")], parsing: .unconditional,
+        help: ArgumentHelp("Width; a multiple that the model asks for. (default: the model's own)", valueName: "pixels")
+    )
+    var width: Int?
+
+    @Option(
+        name: [.customShort("H"), .customLong("height")], parsing: .unconditional,
+        help: ArgumentHelp("Height, likewise.", valueName: "pixels"))
+    var height: Int?
+
+    @Option(
+        parsing: .unconditional, help: ArgumentHelp("Denoising steps. (default: 25)", valueName: "count"))
+    var steps: Int?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "Classifier-free guidance: how strictly to follow the prompt; 1 is off. (default: the model's, else 7)",
+            valueName: "scale"))
+    var cfgScale: Float?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Tames over-exposure at high guidance, 0 to 1. (default: 0)", valueName: "0…1"))
+    var guidanceRescale: Float?
+
+    @Option(
+        name: [.customShort("s"), .customLong("seed")], parsing: .unconditional,
+        help: ArgumentHelp(
+            "The same seed gives the same picture; negative is random. Picture i of several has seed + i. "
+                + "(default: random, printed and stored)", valueName: "number"))
+    var seed: Seed?
+
+    @Option(help: ArgumentHelp("Whose random numbers: torch, cuda or numpy. (default: torch)", valueName: "name"))
+    var rng: String?
+
+    @Option(
+        name: [.customLong("sampler"), .customLong("sampling-method")],
+        help: ArgumentHelp("See the list above. (default: the model's)", valueName: "name"),
+        completion: .list(Choices.samplers.map(\.name)))
+    var sampler: String?
+
+    @Option(
+        name: [.customLong("schedule"), .customLong("scheduler")],
+        help: ArgumentHelp("How noise levels are spaced. (default: the model's)", valueName: "name"),
+        completion: .list(Choices.schedules.map(\.name)))
+    var schedule: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "Noise added on the way, 0 to 1. (default: 0 for ddim, 1 for euler_a)", valueName: "0…1"))
+    var eta: Float?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "Which layer of the text encoder to listen to: 1 is the last, 2 the one before. (default: 1)",
+            valueName: "layer"))
+    var clipSkip: Int?
+}
+
+struct OutputOptions: ParsableArguments {
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp(
+            "A file, a folder, or a pattern with {seed}, {index} or %d. (default: output.png)", valueName: "name"),
+        completion: .file(extensions: ["png"]))
+    var output: String?
+
+    @Option(
+        name: .shortAndLong, parsing: .unconditional,
+        help: ArgumentHelp("How many pictures. (default: 1)", valueName: "count"))
+    var batchCount: Int?
+
+    @Option(
+        help: ArgumentHelp("Keep the final latents too, as safetensors; never written over.", valueName: "file"),
+        completion: .file(extensions: ["safetensors"]))
+    var saveLatents: String?
+
+    @Flag(help: "One line of JSON a picture on standard output.")
+    var json = false
+
+    @Flag(name: .shortAndLong, help: "Nothing on standard error but errors.")
+    var quiet = false
+}
+
+struct MachineOptions: ParsableArguments {
+    @Option(
+        name: .shortAndLong, parsing: .unconditional,
+        help: ArgumentHelp("Worker threads; the picture does not depend on it. (default: all)", valueName: "count"))
+    var threads: Int?
+
+    @Option(help: ArgumentHelp("Arithmetic: f32 is exact. (default: f32)", valueName: "name"))
+    var precision: Precision?
+
+    var loadOptions: LoadOptions {
+        var options = LoadOptions(threads: threads)
+        if let precision { options.precision = precision }
+        return options
+    }
+}

@@ -1,0 +1,104 @@
+import Limn
+
+/// One run of `limn generate`: flags become a request, events become progress and files.
+struct Generation {
+    private let flags: GenerateCommand
+    private let names: OutputNames
+    private let latentNames: OutputNames?
+
+    /// Checks what can be checked before anything large is read.
+    init(_ flags: GenerateCommand) throws {
+        self.flags = flags
+        guard flags.words.prompt == nil || flags.words.promptOption == nil else {
+            throw LimnError("the prompt is given twice, by itself and with -p; give it once", isUsage: true)
+        }
+        guard flags.words.prompt != nil || flags.words.promptOption != nil || flags.words.from != nil else {
+            throw LimnError(
+                "say what to draw, such as: limn \"a red apple\"\nlimn --help tells more.", isUsage: true)
+        }
+        if flags.start.mask != nil, flags.start.initImage == nil {
+            throw LimnError("--mask needs the picture that it belongs to; give it with -i", isUsage: true)
+        }
+        names = try OutputNames(flags.output.output ?? "output.png")
+        latentNames = try flags.output.saveLatents.map {
+            try OutputNames($0, ending: ".safetensors", defaultStem: "latents")
+        }
+    }
+
+    func run() async throws {
+        let display = ProgressDisplay(isQuiet: flags.output.quiet)
+        let recipe = try flags.words.from.map { try Recipe(contentsOf: $0) }
+        let request = try RequestBuilder(flags: flags, recipe: recipe).request()
+        let path = try modelPath(recipe)
+        display.loading(path)
+        let clock = ContinuousClock()
+        let start = clock.now
+        let model = try await Model.load(from: path, options: flags.machine.loadOptions)
+        let loadSeconds = seconds(clock.now - start)
+        display.loaded(seconds: loadSeconds)
+        if let expected = recipe?.modelFingerprint, expected != model.fingerprint {
+            display.warning(
+                "\(model.name) is not the model that drew \(flags.words.from ?? "the picture") (its fingerprint is "
+                    + "\(model.fingerprint), not \(expected)), so the result will differ")
+        }
+
+        var latents: [Latents] = []
+        for try await event in model.events(for: request) {
+            switch event {
+            case .progress(let progress): display.show(progress)
+            case .warning(let text): display.warning(text)
+            case .picture(let picture):
+                try finish(picture, index: latents.count + 1, loadSeconds: latents.isEmpty ? loadSeconds : 0, display)
+                if let own = picture.latents { latents.append(own) }
+            }
+        }
+        try saveLatents(latents, display)
+    }
+
+    private func finish(_ picture: Picture, index: Int, loadSeconds: Double, _ display: ProgressDisplay) throws {
+        let seed = picture.request?.seed ?? 0
+        let path = try Interruption.whileWriting {
+            try names.place(index: index, seed: seed) { try picture.write(toNew: $0) }
+        }
+        let report = PictureReport(picture, file: path, seed: seed, loadSeconds: loadSeconds)
+        display.finished(report, showsFile: flags.output.json || !Console.outputIsTerminal)
+        try Console.output(flags.output.json ? try JSONLine.text(report) : path)
+    }
+
+    private func saveLatents(_ latents: [Latents], _ display: ProgressDisplay) throws {
+        guard let latentNames, !latents.isEmpty else { return }
+        let path = try Interruption.whileWriting {
+            try latentNames.place(index: 1, seed: 0) { path in
+                try NewFile.reserve(path)
+                do {
+                    try Latents(joining: latents).write(to: path)
+                } catch {
+                    NewFile.remove(path)
+                    throw error
+                }
+            }
+        }
+        display.note("latents: \(path)")
+    }
+
+    /// The model that is asked for; for `--from` the default one only if it drew the picture.
+    private func modelPath(_ recipe: Recipe?) throws -> String {
+        if let given = flags.words.model {
+            guard !given.isEmpty else { throw LimnError("the model's name is empty; give a folder's", isUsage: true) }
+            return given
+        }
+        let path = try DefaultModel.locate()
+        if let from = flags.words.from, let name = recipe?.modelName, !name.isEmpty {
+            let own = path.split(separator: "/").last.map(String.init) ?? path
+            guard name == own else {
+                throw LimnError("\(from) was drawn by the model \(name); give its folder with -m", isUsage: true)
+            }
+        }
+        return path
+    }
+}
+
+/// Seconds of a duration.
+func seconds(_ duration: Duration) -> Double {
+    Double(duration.components.seconds) + Double(duration.components.attoseconds) * 1e-18
+}

@@ -1,0 +1,65 @@
+import ArgumentParser
+import Limn
+
+/// `limn inspect`: what a model's folder or file holds.
+struct InspectCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "inspect",
+        abstract: "Tell what a model's folder or a weight file holds, and what is missing.",
+        discussion: """
+            Reads configurations and headers, not the weights. Ends with 1 if a folder cannot be loaded or a file \
+            cannot be read.
+
+            Examples:
+              limn inspect weights/icons-64
+              limn inspect lora.safetensors --json
+            """)
+
+    @Argument(help: "A diffusers folder, or a safetensors file.", completion: .file())
+    var model: String
+
+    @Flag(help: "One line of JSON.")
+    var json = false
+
+    func run() throws {
+        let inspection = try Inspection(of: model)
+        try Console.output(json ? JSONLine.text(inspection) : Console.printable(Self.text(inspection)))
+        if !inspection.problems.isEmpty { throw ExitCode.failure }
+    }
+
+    private static func text(_ inspection: Inspection) -> String {
+        var lines = ["\(inspection.path): \(inspection.kind)"]
+        let width = inspection.facts.map(\.name.count).max() ?? 0
+        for fact in inspection.facts {
+            lines.append("  " + fact.name.padded(to: width) + "  " + fact.value)
+        }
+        if !inspection.parts.isEmpty { lines.append("") }
+        for part in inspection.parts {
+            let types = part.tensorsByType.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
+            lines.append(
+                "\(part.name): \(part.tensors) tensors (\(types.joined(separator: ", "))), "
+                    + "\(shown(part.parameters, unit: 1000, ["", " thousand", " million", " billion"])) parameters, "
+                    + shown(part.bytes, unit: 1024, [" bytes", " KiB", " MiB", " GiB"]))
+        }
+        if !inspection.problems.isEmpty { lines += ["", "It cannot be loaded:"] }
+        lines += inspection.problems.map { "  - \($0.replacing("\n", with: " "))" }
+        return lines.joined(separator: "\n")
+    }
+
+    /// Three digits or so and a unit.
+    private static func shown(_ value: Int, unit: Double, _ names: [String]) -> String {
+        var (value, index) = (Double(value), 0)
+        while value >= unit, index < names.count - 1 {
+            value /= unit
+            index += 1
+        }
+        let rounded = value < 10 ? (value * 100).rounded() / 100 : (value * 10).rounded() / 10
+        return (Int(exactly: rounded).map(String.init) ?? "\(rounded)") + names[index]
+    }
+}
+
+extension String {
+    fileprivate func padded(to width: Int) -> String {
+        self + String(repeating: " ", count: max(0, width - count))
+    }
+}

@@ -1,0 +1,53 @@
+import Limn
+
+/// Turns flags into a request: what a picture's file says, if there is one, and over it the flags that are given.
+struct RequestBuilder {
+    let flags: GenerateCommand
+    let recipe: Recipe?
+
+    /// - Throws: `LimnError` for pictures, latents or text that cannot be read or do not go together
+    func request() throws -> Request {
+        let initImage = try flags.start.initImage.map { try Picture(contentsOf: $0) }
+        let mask = try flags.start.mask.map { try Picture(contentsOf: $0) }
+        let latents = try flags.start.latents.map { try Latents(contentsOf: $0) }
+        let prompt = try (flags.words.promptOption ?? flags.words.prompt).map(Arguments.prompt)
+        var request: Request
+        if let recipe {
+            request = try recipe.request(initImage: initImage, mask: mask, latents: latents)
+        } else {
+            request = Request(prompt: "")
+            (request.initImage, request.mask, request.latents) = (initImage, mask, latents)
+        }
+        if let prompt { request.prompt = prompt }
+        apply(to: &request)
+        return request
+    }
+
+    private func apply(to request: inout Request) {
+        func set<Value>(_ path: WritableKeyPath<Request, Value>, _ value: Value?) {
+            if let value { request[keyPath: path] = value }
+        }
+        func set<Value>(_ path: WritableKeyPath<Request, Value?>, _ value: Value?) {
+            if let value { request[keyPath: path] = value }
+        }
+        set(\.negativePrompt, flags.words.negativePrompt)
+        set(\.maskBlur, flags.start.maskBlur)
+        set(\.strength, flags.start.strength)
+        set(\.width, flags.sampling.width)
+        set(\.height, flags.sampling.height)
+        set(\.steps, flags.sampling.steps)
+        set(\.guidanceScale, flags.sampling.cfgScale)
+        set(\.guidanceRescale, flags.sampling.guidanceRescale)
+        set(\.generator, flags.sampling.rng)
+        set(\.eta, flags.sampling.eta)
+        set(\.clipSkip, flags.sampling.clipSkip)
+        set(\.count, flags.output.batchCount)
+        if let sampler = flags.sampling.sampler {
+            request.sampler = sampler
+            // A recipe's schedule belongs to its sampler; another may not take it.
+            request.schedule = nil
+        }
+        set(\.schedule, flags.sampling.schedule)
+        if let seed = flags.sampling.seed { request.seed = seed.number }
+    }
+}

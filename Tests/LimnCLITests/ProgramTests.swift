@@ -1,0 +1,103 @@
+import Foundation
+import Limn
+import TestSupport
+import Testing
+
+/// Help, version, completions, the default model, the benchmark.
+struct ProgramTests {
+    private let runner: CommandRunner
+
+    init() throws { runner = try CommandRunner() }
+
+    @Test func helpTellsEveryFlagAndSampler() async throws {
+        for arguments in [["--help"], ["-h"], ["help"]] {
+            let help = try await runner.run(arguments)
+            #expect(help.status == 0)
+            #expect(help.output.contains("limn \"a red apple\"") && help.output.contains("help generate"))
+        }
+        let help = try await runner.run(["help", "generate"]).output
+        for flag in [
+            "-p, --prompt", "-n, --negative-prompt", "-m, --model", "--from", "-i, --init-image, --init-img", "--mask ",
+            "--mask-blur", "--strength", "--latents", "-W, --width", "-H, --height", "--steps", "--cfg-scale",
+            "--guidance-rescale", "-s, --seed", "--rng", "--sampler, --sampling-method", "--schedule, --scheduler",
+            "--eta", "--clip-skip", "-o, --output", "-b, --batch-count", "--save-latents", "--json", "--quiet",
+            "-t, --threads", "--precision", "-h, --help", "--version",
+        ] {
+            #expect(help.contains(flag), "\(flag)")
+        }
+        for choice in Choices.samplers + Choices.schedules + Choices.generators {
+            #expect(help.contains("  \(choice.name) "), "\(choice.name)")
+        }
+        #expect(help.split(separator: "\n").allSatisfy { $0.count <= 80 })
+    }
+
+    @Test func versionIsTheLibrarys() async throws {
+        let outcome = try await runner.run(["--version"])
+        #expect(outcome.status == 0 && outcome.output == limnVersion + "\n")
+    }
+
+    @Test func shellsGetCompletions() async throws {
+        for shell in ["bash", "zsh", "fish"] {
+            let outcome = try await runner.run(["--generate-completion-script", shell])
+            #expect(outcome.status == 0)
+            #expect(outcome.output.contains("sampling-method") && outcome.output.contains("dpm++2m"))
+        }
+    }
+
+    @Test func theDefaultModelDraws() async throws {
+        let outcome = try await runner.run(["a red apple", "--steps", "2", "-s", "7"])
+        #expect(outcome.status == 0, "\(outcome.error)")
+        let recipe = try Recipe(contentsOf: runner.folder.file("output.png"))
+        #expect(recipe.modelName == DefaultModel.name)
+        let again = try await runner.run(["--from", "output.png", "-q", "-o", "again"])
+        #expect(again.status == 0, "\(again.error)")
+        #expect(try runner.bytes("output.png") == runner.bytes("again.png"))
+    }
+
+    @Test func anInstalledProgramFindsItsModel() async throws {
+        let manager = FileManager.default
+        for folder in ["bin", "share/limn/weights", "elsewhere"] {
+            try manager.createDirectory(
+                atPath: runner.folder.file(folder), withIntermediateDirectories: true)
+        }
+        let program = runner.folder.file("bin/limn")
+        // By a process of its own: while this one has the copy open for writing, a process started by another test
+        // holds it open too, and a program that is open for writing cannot run.
+        #expect(try await runner.shell(#"cp "$0" "$1""#, [program]).status == 0)
+        try manager.createSymbolicLink(
+            atPath: runner.folder.file("share/limn/weights/\(DefaultModel.name)"),
+            withDestinationPath: CommandRunner.tinyModel)
+        let link = runner.folder.file("elsewhere/draw")
+        try manager.createSymbolicLink(atPath: link, withDestinationPath: program)
+        let outcome = try await runner.start([link, "x", "--steps", "1", "-o", "picture"]).outcome()
+        #expect(outcome.status == 0, "\(outcome.error)")
+        #expect(outcome.error.contains("share/limn/weights/\(DefaultModel.name)"))
+
+        try manager.removeItem(atPath: runner.folder.file("share"))
+        let without = try await runner.start([program, "-q", "x"]).outcome()
+        expectFailure(without, status: 1, "-m", DefaultModel.environmentVariable)
+    }
+
+    @Test func theEnvironmentNamesTheDefaultModel() async throws {
+        let environment = [DefaultModel.environmentVariable: CommandRunner.tinyModel]
+        let outcome = try await runner.run(["x", "--steps", "1"], environment: environment)
+        #expect(outcome.status == 0, "\(outcome.error)")
+        #expect(outcome.error.hasPrefix("loading \(CommandRunner.tinyModel)\n"))
+        let again = try await runner.run(["--from", "output.png"], environment: environment)
+        #expect(again.status == 0, "\(again.error)")
+    }
+
+    @Test func theBenchmarkMeasures() async throws {
+        let outcome = try await runner.run(["bench", "icons-64", "--repeat", "1", "--json", "-t", "1", "-q"])
+        #expect(outcome.status == 0 && outcome.error.isEmpty, "\(outcome.error)")
+        let object = try JSONSerialization.jsonObject(with: Data(outcome.output.utf8))
+        let result = try #require(object as? [String: Any])
+        #expect(result["shape"] as? String == "icons-64" && result["threads"] as? Int == 1)
+        for key in ["text_encoder_s", "unet_s", "vae_encode_s", "vae_decode_s", "peak_memory_bytes"] {
+            #expect((result[key] as? Double ?? 0) > 0, "\(key)")
+        }
+        expectFailure(try await runner.run(["bench", "sd9", "-q"]), status: 64, "sd15")
+        expectFailure(try await runner.run(["bench", "icons-64", "-W", "65"]), status: 64, "multiple")
+        expectFailure(try await runner.run(["bench", "icons-64", "--repeat", "0"]), status: 64, "repeats")
+    }
+}

@@ -1,0 +1,97 @@
+import Checkpoints
+import Foundation
+import Limn
+import TestSupport
+import Testing
+
+/// The same request gives the same bytes.
+struct ReproductionTests {
+    private let runner: CommandRunner
+
+    init() throws { runner = try CommandRunner() }
+
+    @Test func aPictureIsDrawnAgainFromItsFile() async throws {
+        let first = try await runner.draw([
+            "a red apple, (green: no)", "-n", "Steps: 3, blue\nlines", "-s", "18446744073709551615", "--sampler",
+            "euler_a", "--eta", "0.7", "--cfg-scale", "3.3", "--clip-skip", "2", "-W", "128", "-o", "first",
+        ])
+        #expect(first.status == 0, "\(first.error)")
+        for (source, copy) in [("first.png", "second"), ("second.png", "third")] {
+            let outcome = try await runner.run(["--from", source, "-m", CommandRunner.tinyModel, "-o", copy])
+            #expect(outcome.status == 0, "\(outcome.error)")
+            #expect(!outcome.error.contains("warning"))
+            #expect(try runner.bytes("first.png") == runner.bytes(copy + ".png"))
+        }
+    }
+
+    @Test func aPaintedOverPictureIsDrawnAgainGivenItsParts() async throws {
+        let parts = ["-i", CommandRunner.tinyModel + "/init.png", "--mask", CommandRunner.tinyModel + "/mask.png"]
+        let first = try await runner.draw(["a hat", "--strength", "0.6", "--steps", "5", "-o", "first"] + parts)
+        #expect(first.status == 0, "\(first.error)")
+        let model = ["-q", "--from", "first.png", "-m", CommandRunner.tinyModel, "-o", "second"]
+        #expect(try await runner.run(model + parts).status == 0)
+        #expect(try runner.bytes("first.png") == runner.bytes("second.png"))
+        expectFailure(try await runner.run(model), status: 64, "-i")
+        expectFailure(try await runner.run(model + parts.prefix(2)), status: 64, "--mask")
+    }
+
+    @Test func flagsChangeWhatTheFileSays() async throws {
+        _ = try await runner.draw(["a", "-s", "1", "-o", "first"])
+        let from = ["-q", "--from", "first.png", "-m", CommandRunner.tinyModel]
+        #expect(try await runner.run(from + ["-s", "2", "-n", "dark", "--steps", "3", "-o", "changed"]).status == 0)
+        let direct = try await runner.draw(["a", "-s", "2", "-n", "dark", "--steps", "3", "-o", "direct"])
+        #expect(direct.status == 0)
+        #expect(try runner.bytes("changed.png") == runner.bytes("direct.png"))
+    }
+
+    @Test func fromSaysWhichModelItNeeds() async throws {
+        _ = try await runner.draw(["a", "-s", "1", "--sampler", "euler", "-o", "first"])
+        expectFailure(try await runner.run(["-q", "--from", "first.png"]), status: 64, "pipeline-a", "-m")
+        let other = try await runner.run(["--from", "first.png", "-m", Fixtures.path("pipeline-b"), "-o", "other"])
+        #expect(other.status == 0, "\(other.error)")
+        #expect(other.error.contains("limn: warning: pipeline-b is not the model that drew first.png"))
+    }
+
+    @Test func aPictureWithoutARecordCannotBeDrawnAgain() async throws {
+        let bare = CommandRunner.tinyModel + "/init.png"
+        expectFailure(try await runner.run(["-q", "--from", bare]), status: 1, "does not say how it was made")
+        expectFailure(try await runner.run(["-q", "--from", "none.png"]), status: 1, "none.png")
+    }
+
+    @Test func threadsAndBatchDoNotChangeAPicture() async throws {
+        for (threads, name) in [("1", "one"), ("2", "two"), ("5", "five")] {
+            #expect(try await runner.draw(["a", "-s", "6", "-b", "3", "-t", threads, "-o", name + "-%d"]).status == 0)
+        }
+        #expect(try await runner.draw(["a", "-s", "8", "-o", "alone"]).status == 0)
+        for index in 1...3 {
+            #expect(try runner.bytes("one-\(index).png") == runner.bytes("two-\(index).png"))
+            #expect(try runner.bytes("one-\(index).png") == runner.bytes("five-\(index).png"))
+        }
+        #expect(try runner.bytes("one-3.png") == runner.bytes("alone.png"))
+        #expect(try runner.bytes("one-1.png") != runner.bytes("one-2.png"))
+    }
+
+    @Test func latentsGoOutAndComeIn() async throws {
+        let first = try await runner.draw(["a", "-s", "6", "-b", "2", "--save-latents", "final"])
+        #expect(first.status == 0, "\(first.error)")
+        #expect(first.error.contains("latents: final.safetensors\n"))
+        let file = try SafetensorsFile(path: runner.folder.file("final.safetensors"))
+        let info = try file.info("latents")
+        #expect(file.tensors.count == 1 && info.dtype == .f32)
+        #expect(info.shape.count == 4 && info.shape[0] == 2 && info.shape[1] == 4)
+        let again = try await runner.draw(["a", "-s", "6", "-b", "2", "-q", "--save-latents", "final.safetensors"])
+        #expect(again.status == 0)
+        #expect(try runner.bytes("final.safetensors") == runner.bytes("final-1.safetensors"))
+
+        let given = ["a", "-s", "6", "-b", "2", "--latents", "final.safetensors", "-q", "-o"]
+        #expect(try await runner.draw(given + ["x-%d"]).status == 0)
+        #expect(try await runner.draw(given + ["y-%d"]).status == 0)
+        #expect(try runner.bytes("x-1.png") == runner.bytes("y-1.png"))
+        #expect(try runner.bytes("x-1.png") != runner.bytes("output.png"))
+        let from = try await runner.run([
+            "--from", "x-1.png", "-m", CommandRunner.tinyModel, "--latents", "final.safetensors",
+        ])
+        // The record of one picture of two speaks of its own noise, not of both.
+        expectFailure(from, status: 64, "--latents")
+    }
+}

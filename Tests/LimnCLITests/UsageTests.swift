@@ -1,0 +1,89 @@
+import Testing
+
+/// Wrong, missing and contradictory flags: exit code 64, words that help, no file.
+struct UsageTests {
+    @Test(arguments: [
+        (["--steps", "0"], "1 to 1000"),
+        (["--steps", "1001"], "1 to 1000"),
+        (["--steps", "-3"], "1 to 1000"),
+        (["--steps", "99999999999999999999"], "--steps"),
+        (["--steps", "many"], "--steps"),
+        (["-W", "65"], "multiple of 8"),
+        (["-W", "-8"], "multiple of 8"),
+        (["-H", "0"], "multiple of 8"),
+        (["-W", "4611686018427387904"], "at most"),
+        (["--sampler", "eular"], "did you mean euler"),
+        (["--sampler", "zzzzzz"], "dpm++2m"),
+        (["--sampler", ""], "dpm++2m"),
+        (["--schedule", "zzzzzz"], "karras"),
+        (["--sampler", "ddim", "--schedule", "karras"], "not supported"),
+        (["--rng", "dice"], "numpy"),
+        (["--cfg-scale", "nan"], "guidance scale"),
+        (["--cfg-scale", "-1"], "guidance scale"),
+        (["--guidance-rescale", "1.5"], "0 to 1"),
+        (["--eta", "-0.5"], "0 "),
+        (["--clip-skip", "0"], "clip skip"),
+        (["--clip-skip", "99"], "layers"),
+        (["-b", "0"], "pictures"),
+        (["-b", "-1"], "pictures"),
+        (["-t", "0"], "threads"),
+        (["-t", "100000"], "threads"),
+        (["-s", "abc"], "-s"),
+        (["--precision", "f99"], "f32"),
+        (["--strength", "0.5"], "-i"),
+        (["--mask", "mask.png"], "-i"),
+        (["-p", "another"], "twice"),
+        (["-m", ""], "empty"),
+        (["-o", ""], "empty"),
+        (["-o", "apple.jpg"], "PNG"),
+        (["-o", "/dev/null"], "device"),
+        (["--stepz", "3"], "--steps"),
+        (["--vae", "x"], "--vae"),
+        (["extra"], "extra"),
+    ])
+    func isRefused(flags: [String], word: String) async throws {
+        let runner = try CommandRunner()
+        let outcome =
+            flags.first == "-m"
+            ? try await runner.run(["-q", "x"] + flags) : try await runner.draw(["-q", "x"] + flags)
+        expectFailure(outcome, status: 64, word)
+        #expect(runner.files.isEmpty)
+    }
+
+    @Test func aPromptIsNeeded() async throws {
+        let runner = try CommandRunner()
+        expectFailure(try await runner.run([]), status: 64, "say what to draw", "limn \"a red apple\"")
+        expectFailure(try await runner.run(["generate", "--steps", "3"]), status: 64, "say what to draw")
+    }
+
+    @Test func negativeNumbersAreValuesNotFlags() async throws {
+        let runner = try CommandRunner()
+        let outcome = try await runner.draw(["-s", "-1", "-n", "-dark-", "-p", "-bright-"])
+        #expect(outcome.status == 0, "\(outcome.error)")
+        let info = try await runner.run(["info", "output.png"])
+        #expect(info.output.hasPrefix("-bright-\nNegative prompt: -dark-\n"))
+    }
+
+    @Test func bothSpellingsWork() async throws {
+        let runner = try CommandRunner()
+        let image = CommandRunner.tinyModel + "/init.png"
+        let first = try await runner.draw([
+            "x", "-s", "1", "-i", image, "--sampler", "euler", "--schedule", "karras", "-o", "a",
+        ])
+        let second = try await runner.draw([
+            "x", "--seed", "1", "--init-img", image, "--sampling-method", "euler", "--scheduler", "karras",
+            "--output", "b",
+        ])
+        #expect(first.status == 0 && second.status == 0, "\(second.error)")
+        #expect(try runner.bytes("a.png") == runner.bytes("b.png"))
+    }
+
+    @Test func hugeSizesAreAnErrorNotAKill() async throws {
+        let runner = try CommandRunner()
+        // Less memory than the machine has, so that the test knows what is too much.
+        let outcome = try await runner.shell(
+            #"ulimit -v 4000000; exec "$0" -q x -m "$1" -W 16384 -H 16384 -t 2"#, [CommandRunner.tinyModel])
+        expectFailure(outcome, status: 1, "memory", "smaller picture")
+        #expect(runner.files.isEmpty)
+    }
+}
