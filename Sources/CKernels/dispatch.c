@@ -9,6 +9,8 @@ const float limn_zeros[LIMN_MAX_CHANNELS];
 static bool runs_here(const limn_kernels *kernels) {
 #if defined(__x86_64__)
     __builtin_cpu_init();
+    if (kernels == &limn_kernels_avx512bf16)
+        return __builtin_cpu_supports("avx512bf16") && runs_here(&limn_kernels_avx512);
     if (kernels == &limn_kernels_avx512)
         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
             && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
@@ -21,7 +23,7 @@ static bool runs_here(const limn_kernels *kernels) {
 const limn_kernels *limn_kernels_at(long index) {
     static const limn_kernels *const fastest_first[] = {
 #if defined(__x86_64__)
-        &limn_kernels_avx512, &limn_kernels_avx2,
+        &limn_kernels_avx512bf16, &limn_kernels_avx512, &limn_kernels_avx2,
 #elif defined(__aarch64__)
         &limn_kernels_neon,
 #endif
@@ -45,27 +47,42 @@ long limn_packed_panels(const limn_kernels *kernels, long out, limn_activation a
     return ceil_div(out, panel_outputs(kernels->panel, activation));
 }
 
-long limn_packed_count(const limn_kernels *kernels, long out, long in, long taps, limn_activation activation) {
-    return limn_packed_panels(kernels, out, activation) * taps * in * kernels->panel;
+size_t limn_packed_bytes(const limn_kernels *kernels, limn_element element, long out, long in, long taps,
+                         limn_activation activation) {
+    const size_t units = ceil_div(in, unit_values(element));
+    return 4 * limn_packed_panels(kernels, out, activation) * taps * units * kernels->panel;
 }
 
-void limn_pack_task(const limn_kernels *kernels, const float *weight, long out, long in, long taps,
-                    limn_activation activation, float *packed, long panel) {
+bool limn_kernels_support(const limn_kernels *kernels, limn_element element) {
+    return kernels->convolution_task[element] != NULL;
+}
+
+void limn_pack_task(const limn_kernels *kernels, limn_element element, const float *weight, long out, long in,
+                    long taps, limn_activation activation, void *packed, long panel) {
     const long width = kernels->panel, outputs = panel_outputs(width, activation);
-    const long row = in * taps;
+    const long row = in * taps, values = unit_values(element), units = ceil_div(in, values);
     const float *rows[64];  // the weight row behind each column of the panel, or NULL
     for (long n = 0; n < width; n++) {
         const long o = panel * outputs + n % outputs;
         const long half = n / outputs;  // 1: a gate of GEGLU
         rows[n] = o < out ? weight + (half * out + o) * row : NULL;
     }
-    float *destination = packed + panel * taps * in * width;
+    const long panel_units = taps * units * width;
     enum { BLOCK = 16 };  // input channels at a time, so that the strided reads stay in cache over the taps
-    for (long i0 = 0; i0 < in; i0 += BLOCK)
+    for (long u0 = 0; u0 < units; u0 += BLOCK)
         for (long tap = 0; tap < taps; tap++)
-            for (long i = i0; i < min_long(i0 + BLOCK, in); i++) {
-                float *to = destination + (tap * in + i) * width;
-                for (long n = 0; n < width; n++) to[n] = rows[n] ? rows[n][i * taps + tap] : 0;
+            for (long u = u0; u < min_long(u0 + BLOCK, units); u++) {
+                const long at = panel * panel_units + (tap * units + u) * width;
+                if (element == LIMN_F32) {
+                    float *to = (float *)packed + at;
+                    for (long n = 0; n < width; n++) to[n] = rows[n] ? rows[n][u * taps + tap] : 0;
+                    continue;
+                }
+                uint16_t *to = (uint16_t *)packed + 2 * at;
+                for (long n = 0; n < 2 * width; n++) {
+                    const long i = 2 * u + n % 2;
+                    to[n] = rows[n / 2] && i < in ? bf16_from(rows[n / 2][i * taps + tap]) : 0;
+                }
             }
 }
 
@@ -96,7 +113,7 @@ size_t limn_convolution_scratch(const limn_kernels *kernels, const limn_convolut
 }
 
 void limn_convolution_task(const limn_kernels *kernels, const limn_convolution *c, long task, void *scratch) {
-    kernels->convolution_task(c, task, scratch);
+    kernels->convolution_task[c->element](c, task, scratch);
 }
 
 // ---- Attention
@@ -113,20 +130,28 @@ size_t limn_attention_scratch(const limn_kernels *kernels, const limn_attention 
 }
 
 void limn_attention_task(const limn_kernels *kernels, const limn_attention *a, long task, void *scratch) {
-    kernels->attention_task(a, task, scratch);
+    kernels->attention_task[a->element](a, task, scratch);
 }
 
-void limn_transpose_values_task(const limn_kernels *kernels, const float *values, long stride, long batch,
-                                long heads, long dim, long keys, float *out, long task) {
-    (void)kernels, (void)batch;
-    const long b = task / heads, h = task % heads;
-    const float *from = values + b * keys * stride + h * dim;
-    float *to = out + task * dim * keys;
+void limn_transpose_values_task(limn_element element, const void *values, long stride, long heads, long dim,
+                                long keys, void *out, long task) {
+    const long b = task / heads, h = task % heads, from = b * keys * stride + h * dim;
+    const long row = ceil_div(keys, unit_values(element)) * unit_values(element), to = task * dim * row;
     enum { BLOCK = 16 };  // a tile of cache lines read and written whole
-    for (long k0 = 0; k0 < keys; k0 += BLOCK)
-        for (long d0 = 0; d0 < dim; d0 += BLOCK)
-            for (long d = d0; d < min_long(d0 + BLOCK, dim); d++)
-                for (long k = k0; k < min_long(k0 + BLOCK, keys); k++) to[d * keys + k] = from[k * stride + d];
+#define TRANSPOSE(type)                                                                                        \
+    for (long k0 = 0; k0 < keys; k0 += BLOCK)                                                                  \
+        for (long d0 = 0; d0 < dim; d0 += BLOCK)                                                               \
+            for (long d = d0; d < min_long(d0 + BLOCK, dim); d++)                                              \
+                for (long k = k0; k < min_long(k0 + BLOCK, keys); k++)                                         \
+                    ((type *)out)[to + d * row + k] = ((const type *)values)[from + k * stride + d];
+    if (element == LIMN_F32) {
+        TRANSPOSE(float)
+    } else {
+        TRANSPOSE(uint16_t)
+        if (row > keys)
+            for (long d = 0; d < dim; d++) ((uint16_t *)out)[to + d * row + keys] = 0;
+    }
+#undef TRANSPOSE
 }
 
 // ---- Normalisation
@@ -171,8 +196,9 @@ void limn_group_norm_apply_task(const limn_kernels *kernels, const limn_group_no
 }
 
 void limn_layer_norm(const limn_kernels *kernels, const float *x, const float *weight, const float *bias,
-                     float epsilon, long channels, long first, long last, float *output) {
-    kernels->layer_norm(x, weight, bias, epsilon, channels, first, last, output);
+                     float epsilon, long channels, long first, long last, limn_element output_element,
+                     void *output) {
+    kernels->layer_norm(x, weight, bias, epsilon, channels, first, last, output_element, output);
 }
 
 // ---- Elementwise
@@ -187,4 +213,9 @@ void limn_f16_to_f32(const limn_kernels *kernels, const uint16_t *x, long count,
 
 void limn_bf16_to_f32(const limn_kernels *kernels, const uint16_t *x, long count, float *output) {
     kernels->bf16_to_f32(x, count, output);
+}
+
+void limn_rows_to_bf16(const limn_kernels *kernels, const float *x, long channels, const float *second, long second_channels,
+                       long first, long last, uint16_t *output) {
+    kernels->rows_to_bf16(x, channels, second, second_channels, first, last, output);
 }

@@ -5,20 +5,24 @@
 struct limn_kernels {
     const char *name;
     long panel;  // columns in a packed panel
-    void (*convolution_task)(const limn_convolution *, long task, void *scratch);
-    void (*attention_task)(const limn_attention *, long task, void *scratch);
+    // By element; NULL where the set has no such product.
+    void (*convolution_task[2])(const limn_convolution *, long task, void *scratch);
+    void (*attention_task[2])(const limn_attention *, long task, void *scratch);
     void (*group_norm_statistics_task)(const limn_group_norm *, long task);
     void (*group_norm_apply_task)(const limn_group_norm *, long task);
     void (*layer_norm)(const float *x, const float *weight, const float *bias, float epsilon, long channels,
-                       long first, long last, float *output);
+                       long first, long last, limn_element output_element, void *output);
     void (*silu)(const float *x, long count, float *output);
     void (*f16_to_f32)(const uint16_t *x, long count, float *output);
     void (*bf16_to_f32)(const uint16_t *x, long count, float *output);
+    void (*rows_to_bf16)(const float *x, long channels, const float *second, long second_channels,
+                       long first, long last,
+                         uint16_t *output);
 };
 
 extern const limn_kernels limn_kernels_portable;
 #if defined(__x86_64__)
-extern const limn_kernels limn_kernels_avx512, limn_kernels_avx2;
+extern const limn_kernels limn_kernels_avx512bf16, limn_kernels_avx512, limn_kernels_avx2;
 #elif defined(__aarch64__)
 extern const limn_kernels limn_kernels_neon;
 #endif
@@ -33,6 +37,18 @@ enum {
 extern const float limn_zeros[LIMN_MAX_CHANNELS];
 
 static inline long ceil_div(long a, long b) { return (a + b - 1) / b; }
+// Values of one unit of a product's depth: a float, or two bfloat16.
+static inline long unit_values(limn_element element) { return element == LIMN_BF16 ? 2 : 1; }
+static inline size_t element_bytes(limn_element element) { return element == LIMN_BF16 ? 2 : 4; }
+
+// To the nearest bfloat16, ties to even; a NaN stays one.
+static inline uint16_t bf16_from(float x) {
+    uint32_t bits;
+    __builtin_memcpy(&bits, &x, 4);
+    if ((bits & 0x7fffffff) > 0x7f800000) return (uint16_t)(bits >> 16 | 64);
+    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
 static inline long min_long(long a, long b) { return a < b ? a : b; }
 
 // Columns of output that one panel yields: GEGLU panels hold as many gates as values.

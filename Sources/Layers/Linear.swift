@@ -36,7 +36,10 @@ package struct Linear: Sendable {
         }
     }
 
-    package func callAsFunction(_ x: Tensor, _ compute: Compute, residual: Tensor? = nil) throws -> Tensor {
-        try compute.linear(x, packed, residual: residual)
+    /// - Parameter asOperand: the result only feeds a product (another layer, attention)
+    package func callAsFunction(
+        _ x: Tensor, _ compute: Compute, residual: Tensor? = nil, asOperand: Bool = false
+    ) throws -> Tensor {
+        try compute.linear(x, packed, residual: residual, asOperand: asOperand)
     }
 }

@@ -39,7 +39,8 @@ package struct LayerNorm: Sendable {
         self.epsilon = epsilon
     }
 
-    package func callAsFunction(_ x: Tensor, _ compute: Compute) throws -> Tensor {
-        try compute.layerNorm(x, weight: weight, bias: bias, epsilon: epsilon)
+    /// - Parameter asOperand: the result only feeds a product (another layer)
+    package func callAsFunction(_ x: Tensor, _ compute: Compute, asOperand: Bool = true) throws -> Tensor {
+        try compute.layerNorm(x, weight: weight, bias: bias, epsilon: epsilon, asOperand: asOperand)
     }
 }

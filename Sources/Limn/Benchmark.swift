@@ -62,7 +62,8 @@ private struct Run {
         guard (1...1024).contains(threads), (1...1000).contains(options.repeats) else {
             throw LimnError("threads must be 1 to 1024 and repeats 1 to 1000", isUsage: true)
         }
-        compute = Compute(kernels: try Kernels.chosen(), threads: threads)
+        compute = try Compute(
+            kernels: try Kernels.chosen(), threads: threads, operands: options.precision.operands)
         (self.options, self.shape, self.tell) = (options, shape, tell)
     }
 

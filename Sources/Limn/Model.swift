@@ -12,13 +12,20 @@ public struct LoadOptions: Sendable, Equatable {
     /// Arithmetic of the networks.
     public var precision = Precision.float32
 
-    public init(threads: Int? = nil) { self.threads = threads }
+    public init(threads: Int? = nil, precision: Precision = .float32) {
+        (self.threads, self.precision) = (threads, precision)
+    }
 }
 
 /// Arithmetic of the networks.
 public enum Precision: String, Sendable, CaseIterable {
     /// Single precision throughout: the reference.
     case float32 = "f32"
+    /// Products of bfloat16 numbers, summed in single precision; everything else in single precision. Twice as fast
+    /// with half the memory, on CPUs that have it (AVX-512 BF16).
+    case bfloat16 = "bf16"
+
+    var operands: Element { self == .float32 ? .float32 : .bfloat16 }
 }
 
 /// A model that draws: tokenizer, text encoder, UNet, VAE and noise schedule.
@@ -44,6 +51,8 @@ public actor Model {
     public nonisolated let isInpainting: Bool
     /// Worker threads.
     public nonisolated let threads: Int
+    /// Arithmetic of the networks.
+    public nonisolated let precision: Precision
     /// A short fingerprint of the weights' names, shapes and sizes, to tell models apart.
     public nonisolated let fingerprint: String
 
@@ -80,7 +89,8 @@ public actor Model {
                 "\(path): the tokenizer gives \(tokenizer.maximumLength) tokens, but the text encoder has "
                     + "\(folder.text.maximumLength) positions; they are not parts of one model")
         }
-        let compute = Compute(kernels: try Kernels.chosen(), threads: threads)
+        let compute = try Compute(
+            kernels: try Kernels.chosen(), threads: threads, operands: options.precision.operands)
         let parts = try ModelParts(folder)
         textEncoder = try parts.load(.textEncoder, compute) { try CLIPTextModel($0, folder.text) }
         unet = try parts.load(.unet, compute) { try UNet2DConditionModel($0, folder.unet) }
@@ -88,6 +98,7 @@ public actor Model {
         (self.folder, self.tokenizer, self.compute) = (folder, tokenizer, compute)
         self.path = path
         self.threads = threads
+        precision = options.precision
         name = folder.name
         sizeMultiple = folder.vae.factor
         ownSize = folder.unet.sampleSize * folder.vae.factor

@@ -11,6 +11,8 @@ public struct Recipe: Sendable {
     public let modelName: String?
     /// The model's `fingerprint`; nil if the file comes from another program.
     public let modelFingerprint: String?
+    /// The arithmetic that it was drawn with; nil if the file does not say.
+    public var precision: Precision? { stored.precision.flatMap(Precision.init(rawValue:)) }
     /// Whether the file holds Limn's exact form, so that the picture comes out the same to the bit.
     public let isExact: Bool
     /// The webui's text, for people.
@@ -78,6 +80,7 @@ struct StoredRequest: Codable, Equatable {
     var version: String?
     var model: String?
     var fingerprint: String?
+    var precision: String?
     var prompt: String
     var negativePrompt: String
     var width: Int?
@@ -97,8 +100,9 @@ struct StoredRequest: Codable, Equatable {
     var mask: String?
     var latents: String?
 
-    init(_ request: Request, model: String, fingerprint: String) {
+    init(_ request: Request, model: String, fingerprint: String, precision: Precision?) {
         (version, self.model, self.fingerprint) = (limnVersion, model, fingerprint)
+        self.precision = precision?.rawValue
         (prompt, negativePrompt) = (request.prompt, request.negativePrompt)
         (width, height, steps) = (request.width, request.height, request.steps)
         (guidanceScale, guidanceRescale) = (request.guidanceScale, request.guidanceRescale)

@@ -5,7 +5,7 @@ import Sampling
 extension Model {
     /// The text chunks of a picture: the webui's `parameters`, and Limn's exact form.
     func metadata(for request: Request) throws -> [(keyword: String, text: String)] {
-        let stored = StoredRequest(request, model: name, fingerprint: fingerprint)
+        let stored = StoredRequest(request, model: name, fingerprint: fingerprint, precision: precision)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let exact = String(decoding: try encoder.encode(stored), as: UTF8.self)
@@ -56,7 +56,7 @@ extension StoredRequest {
         guard !parameters.prompt.isEmpty || !parameters.fields.isEmpty else {
             throw LimnError("\(path): its `parameters` text is empty")
         }
-        self.init(Request(prompt: parameters.prompt), model: "", fingerprint: "")
+        self.init(Request(prompt: parameters.prompt), model: "", fingerprint: "", precision: nil)
         (version, fingerprint) = (nil, nil)
         model = parameters["Model"]
         negativePrompt = parameters.negativePrompt

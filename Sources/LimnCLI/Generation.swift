@@ -33,7 +33,10 @@ struct Generation {
         display.loading(path)
         let clock = ContinuousClock()
         let start = clock.now
-        let model = try await Model.load(from: path, options: flags.machine.loadOptions)
+        var options = flags.machine.loadOptions
+        // A picture is drawn again with the arithmetic that it was drawn with.
+        if flags.machine.precision == nil, let own = recipe?.precision { options.precision = own }
+        let model = try await Model.load(from: path, options: options)
         let loadSeconds = seconds(clock.now - start)
         display.loaded(seconds: loadSeconds)
         if let expected = recipe?.modelFingerprint, expected != model.fingerprint {

@@ -9,21 +9,42 @@ package enum OperationKind: String, CaseIterable, Sendable {
 package final class Compute {
     package let kernels: Kernels
     package let pool: ThreadPool
+    /// What products' operands are stored as.
+    package let operands: Element
     package let arena = Arena()
     /// Seconds and floating point operations by kind since the last reset; nil unless somebody wants to know.
     package var profile: Profile?
     /// Asked before every operation; true makes the operation throw `CancellationError`.
     package var isCancelled: () -> Bool = { Task.isCancelled }
 
+    /// - Throws: `TensorError` if the kernels cannot multiply such operands
+    package init(kernels: Kernels, threads: Int, operands: Element) throws {
+        guard kernels.multiplies(operands) else {
+            throw TensorError("this CPU cannot multiply bfloat16 numbers (AVX-512 BF16); use --precision f32")
+        }
+        self.kernels = kernels
+        self.operands = operands
+        pool = ThreadPool(threadCount: threads)
+    }
+
+    /// Float32 operands, which every CPU multiplies.
     package init(kernels: Kernels, threads: Int) {
         self.kernels = kernels
+        operands = .float32
         pool = ThreadPool(threadCount: threads)
     }
 
     /// A tensor in the arena; its values are undefined.
-    package func tensor(_ batch: Int, _ height: Int, _ width: Int, _ channels: Int) throws -> Tensor {
-        try Tensor(batch: batch, height: height, width: width, channels: channels, arena: arena)
+    package func tensor(
+        _ batch: Int, _ height: Int, _ width: Int, _ channels: Int, _ element: Element = .float32
+    ) throws -> Tensor {
+        try Tensor(
+            batch: batch, height: height, width: width, channels: channels, element: element, arena: arena)
     }
+
+    /// What a result that only feeds a product is stored as. Rows of an odd number of channels stay float32: the
+    /// operation that would write them knows no padding.
+    func operandElement(channels: Int) -> Element { channels % 2 == 0 ? operands : .float32 }
 
     /// Runs one operation's tasks, unless the arena is only being planned.
     ///

@@ -8,6 +8,9 @@ package struct Kernels: @unchecked Sendable {
 
     package var name: String { String(cString: limn_kernels_name(table)) }
 
+    /// Whether the set multiplies operands of this kind.
+    package func multiplies(_ element: Element) -> Bool { limn_kernels_support(table, element.code) }
+
     /// All sets that this CPU can run, the fastest first.
     package static var available: [Kernels] {
         var found: [Kernels] = []

@@ -24,6 +24,7 @@ package final class PackedWeights: @unchecked Sendable {
     package let kernelHeight: Int
     package let kernelWidth: Int
     package let activation: Activation
+    package let element: Element
     // Written only by `init`.
     private let memory: Memory
     private let biasMemory: Memory?
@@ -46,8 +47,9 @@ package final class PackedWeights: @unchecked Sendable {
         (self.inChannels, self.outChannels) = (inChannels, outChannels)
         (self.kernelHeight, self.kernelWidth, self.activation) = (kernelHeight, kernelWidth, activation)
         let table = compute.kernels.table
-        let count = limn_packed_count(table, outChannels, inChannels, taps, activation.code)
-        memory = try Memory(byteCount: count * MemoryLayout<Float>.stride)
+        element = compute.operands
+        memory = try Memory(
+            byteCount: limn_packed_bytes(table, element.code, outChannels, inChannels, taps, activation.code))
         if let bias {
             let own = try Memory(byteCount: bias.count * MemoryLayout<Float>.stride)
             own.floats.update(from: bias, count: bias.count)
@@ -56,26 +58,28 @@ package final class PackedWeights: @unchecked Sendable {
             biasMemory = nil
         }
         let job = PackingJob(
-            table: table, weight: base, out: outChannels, input: inChannels, taps: taps, activation: activation.code,
-            packed: memory.floats)
+            table: table, element: element.code, weight: base, out: outChannels, input: inChannels, taps: taps,
+            activation: activation.code,
+            packed: memory.base)
         compute.pool.run(limn_packed_panels(table, outChannels, activation.code), job) { context, task, _ in
             let job = context.load(as: PackingJob.self)
             limn_pack_task(
-                job.table, job.weight, job.out, job.input, job.taps, job.activation, job.packed, task)
+                job.table, job.element, job.weight, job.out, job.input, job.taps, job.activation, job.packed, task)
         }
     }
 
-    var packed: UnsafePointer<Float> { UnsafePointer(memory.floats) }
+    var packed: UnsafeRawPointer { UnsafeRawPointer(memory.base) }
     var bias: UnsafePointer<Float>? { biasMemory.map { UnsafePointer($0.floats) } }
     package var byteCount: Int { memory.byteCount }
 }
 
 private struct PackingJob {
     let table: OpaquePointer
+    let element: limn_element
     let weight: UnsafePointer<Float>
     let out: Int
     let input: Int
     let taps: Int
     let activation: limn_activation
-    let packed: UnsafeMutablePointer<Float>
+    let packed: UnsafeMutableRawPointer
 }

@@ -1,33 +1,40 @@
-/// Float32 values of shape [batch, height, width, channels], contiguous in memory.
+/// Values of shape [batch, height, width, channels], contiguous in memory.
 ///
 /// Tokens are [batch, 1, tokens, channels], so a linear layer, a 1×1 convolution and attention see the same memory.
-/// A tensor of an arena gives its place back when it is released.
+/// What flows from layer to layer is float32; what only feeds a product may be bfloat16. A tensor of an arena gives
+/// its place back when it is released.
 package final class Tensor {
     package let batch: Int
     package let height: Int
     package let width: Int
     package let channels: Int
-    package let pointer: UnsafeMutablePointer<Float>
+    package let element: Element
+    let raw: UnsafeMutableRawPointer
 
     private let arena: Arena?
     private let block: Arena.Block
     private let memory: Memory?
 
     /// A tensor in the arena; its values are undefined.
-    init(batch: Int, height: Int, width: Int, channels: Int, arena: Arena) throws {
+    init(batch: Int, height: Int, width: Int, channels: Int, element: Element, arena: Arena) throws {
         (self.batch, self.height, self.width, self.channels) = (batch, height, width, channels)
+        self.element = element
         self.arena = arena
-        (block, pointer, memory) = try arena.allocate(batch * height * width * channels)
+        let bytes = batch * height * width * element.rowStride(channels) * element.byteSize
+        let place = try arena.allocate((bytes + 3) / 4)
+        (block, memory) = (place.0, place.2)
+        raw = UnsafeMutableRawPointer(place.1)
     }
 
     /// A tensor with zeroed memory of its own, for what outlives a run: inputs and text keys and values.
-    package init(batch: Int, height: Int, width: Int, channels: Int) throws {
+    package init(batch: Int, height: Int, width: Int, channels: Int, element: Element = .float32) throws {
         (self.batch, self.height, self.width, self.channels) = (batch, height, width, channels)
+        self.element = element
         arena = nil
         block = Arena.Block(offset: 0, count: 0)
-        let own = try Memory(byteCount: batch * height * width * channels * MemoryLayout<Float>.stride)
+        let own = try Memory(byteCount: batch * height * width * element.rowStride(channels) * element.byteSize)
         memory = own
-        pointer = own.floats
+        raw = own.base
     }
 
     /// A tensor with memory of its own, filled from values in memory order.
@@ -41,14 +48,17 @@ package final class Tensor {
 
     /// Tensors of one size as a batch, in memory of its own.
     package convenience init(stacking parts: [Tensor]) throws {
-        func shape(_ t: Tensor) -> [Int] { [t.batch, t.height, t.width, t.channels] }
-        guard let first = parts.first, parts.allSatisfy({ shape($0) == shape(first) })
+        guard let first = parts.first,
+            parts.allSatisfy({
+                ($0.batch, $0.height, $0.width, $0.channels, $0.element)
+                    == (first.batch, first.height, first.width, first.channels, first.element)
+            })
         else { throw TensorError("tensors of different sizes do not make a batch") }
         try self.init(
-            batch: parts.reduce(0) { $0 + $1.batch }, height: first.height, width: first.width,
-            channels: first.channels)
+            batch: parts.count * first.batch, height: first.height, width: first.width, channels: first.channels,
+            element: first.element)
         for (index, part) in parts.enumerated() {
-            (pointer + index * first.count).update(from: part.pointer, count: part.count)
+            (raw + index * first.byteCount).copyMemory(from: part.raw, byteCount: part.byteCount)
         }
     }
 
@@ -56,12 +66,18 @@ package final class Tensor {
 
     /// The same values in memory of their own, to outlive the arena.
     package func copy() throws -> Tensor {
-        let copy = try Tensor(batch: batch, height: height, width: width, channels: channels)
-        copy.pointer.update(from: pointer, count: count)
+        let copy = try Tensor(batch: batch, height: height, width: width, channels: channels, element: element)
+        copy.raw.copyMemory(from: raw, byteCount: byteCount)
         return copy
     }
 
+    /// The values, if they are float32.
+    package var pointer: UnsafeMutablePointer<Float> {
+        assert(element == .float32)
+        return raw.assumingMemoryBound(to: Float.self)
+    }
     package var count: Int { batch * height * width * channels }
+    var byteCount: Int { rows * element.rowStride(channels) * element.byteSize }
     /// Pixels or tokens of one picture.
     package var pixels: Int { height * width }
     /// Rows of channels.

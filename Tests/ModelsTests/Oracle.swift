@@ -42,6 +42,21 @@ struct Oracle {
             batch: shape[0], height: 1, width: shape[1], channels: shape[2], values: try values(name))
     }
 
+    /// SDXL's extra conditions of a UNet case, one a picture; nil if it has none.
+    func additionalConditions(_ index: Int) throws -> [AdditionalConditions]? {
+        guard reference.tensors["\(index).time_ids"] != nil else { return nil }
+        let ids = try values("\(index).time_ids")
+        let pooled = try values("\(index).text_embeds")
+        let batch = try shape("\(index).time_ids")[0]
+        return (0..<batch).map { row in
+            let idCount = ids.count / batch
+            let width = pooled.count / batch
+            return AdditionalConditions(
+                pooledText: Array(pooled[row * width..<(row + 1) * width]),
+                timeIDs: Array(ids[row * idCount..<(row + 1) * idCount]))
+        }
+    }
+
     /// Error of `result` against a reference tensor [batch, channels, height, width].
     func pictureError(_ result: Tensor, _ name: String) throws -> Double {
         relativeError(result.values, channelsLast(try values(name), try shape(name)))

@@ -58,7 +58,7 @@ import Testing
                 let latents = try oracle.picture("\(cases).sample")
                 let conditioning = try model.condition(
                     on: try oracle.tokens("\(cases).encoder_hidden_states"),
-                    addition: try additional(oracle, cases), compute)
+                    addition: try oracle.additionalConditions(cases), compute)
                 try model.plan(height: latents.height, width: latents.width, conditioning, compute)
                 let timestep = try oracle.values("\(cases).timestep")[0]
                 let output = try model(latents, timestep: timestep, conditioning, compute)
@@ -69,20 +69,6 @@ import Testing
             }
             #expect(cases >= 4)
             #expect(compute.arena.unplannedCount == 0)
-        }
-    }
-
-    private func additional(_ oracle: Oracle, _ index: Int) throws -> [AdditionalConditions]? {
-        guard oracle.reference.tensors["\(index).time_ids"] != nil else { return nil }
-        let ids = try oracle.values("\(index).time_ids")
-        let pooled = try oracle.values("\(index).text_embeds")
-        let batch = try oracle.shape("\(index).time_ids")[0]
-        return (0..<batch).map { row in
-            let idCount = ids.count / batch
-            let width = pooled.count / batch
-            return AdditionalConditions(
-                pooledText: Array(pooled[row * width..<(row + 1) * width]),
-                timeIDs: Array(ids[row * idCount..<(row + 1) * idCount]))
         }
     }
 }

@@ -40,13 +40,22 @@ typedef enum {
     LIMN_ACTIVATION_GEGLU,       // value · gelu(gate): the weights hold [value rows; gate rows]
 } limn_activation;
 
-// Floats that the packed form of an [out, in, taps] weight takes.
-long limn_packed_count(const limn_kernels *kernels, long out, long in, long taps, limn_activation activation);
+// What a product's operands are stored as; sums are always float32. A row of bfloat16 holds an even number of
+// values, the last one zero where the channels are odd.
+typedef enum { LIMN_F32, LIMN_BF16 } limn_element;
+
+// Whether this set multiplies such operands.
+bool limn_kernels_support(const limn_kernels *kernels, limn_element element);
+
+// Bytes that the packed form of an [out, in, taps] weight takes.
+size_t limn_packed_bytes(const limn_kernels *kernels, limn_element element, long out, long in, long taps,
+                         limn_activation activation);
 // Number of column panels of the packed form, one packing task each.
 long limn_packed_panels(const limn_kernels *kernels, long out, limn_activation activation);
-// Packs panel `panel` of a row-major [out, in, taps] weight into [panel][tap][in][panel width].
-void limn_pack_task(const limn_kernels *kernels, const float *weight, long out, long in, long taps,
-                    limn_activation activation, float *packed, long panel);
+// Packs panel `panel` of a row-major [out, in, taps] weight into [panel][tap][in][panel width]; in bfloat16 two
+// inputs make one unit: [panel][tap][in / 2][panel width][2].
+void limn_pack_task(const limn_kernels *kernels, limn_element element, const float *weight, long out, long in,
+                    long taps, limn_activation activation, void *packed, long panel);
 
 // ---- Convolution and linear -----------------------------------------------------------------------------------
 
@@ -57,18 +66,20 @@ enum { LIMN_MAX_CHANNELS = 16384, LIMN_MAX_TAPS = 49 };
 // A linear layer is a 1×1 convolution over [1, 1, rows, channels]. No im2col, no padded or resized copy: the
 // product kernel follows one pointer a row and tap.
 typedef struct {
-    const float *source[2];  // concatenated along the channels; the second may be NULL with 0 channels
-    long channels[2];
+    limn_element element;    // of sources and weights
+    const void *source[2];   // concatenated along the channels; the second may be NULL with 0 channels
+    long channels[2];        // bfloat16 takes one source only
     long batch, in_height, in_width;
     long resized_height, resized_width;  // nearest-neighbour resize before the convolution; = in_* for none
     long kernel_height, kernel_width, stride, pad_top, pad_left;
     long out_height, out_width, out_channels;
-    const float *weights;     // packed
+    const void *weights;      // packed
     const float *bias;        // [out] (GEGLU: [2·out]) or NULL
     const float *batch_bias;  // [batch, out] or NULL: the time embedding of a resnet block
     const float *residual;    // like output, or NULL
     limn_activation activation;
-    float *output;  // [batch, out_height, out_width, out_channels]
+    limn_element output_element;
+    void *output;  // [batch, out_height, out_width, out_channels]
 } limn_convolution;
 
 long limn_convolution_tasks(const limn_kernels *kernels, const limn_convolution *c);
@@ -78,16 +89,18 @@ void limn_convolution_task(const limn_kernels *kernels, const limn_convolution *
 // ---- Attention ------------------------------------------------------------------------------------------------
 
 // output[b, i, h] = softmax(scale · q[b, i, h] · k[b, :, h]) · v[b, :, h], streamed over blocks of keys: never a
-// whole score matrix. Row strides are in floats, so that q, k and v may lie side by side in one product.
+// whole score matrix. Row strides are in values, so that q, k and v may lie side by side in one product.
 typedef struct {
-    const float *query;   // [batch, queries, heads·dim] rows of query_stride
-    const float *key;     // [batch, keys, heads·dim] rows of key_stride
-    const float *values;  // [batch, heads, dim, keys]: transposed by limn_transpose_values_task
+    limn_element element;  // of query, key, values and output
+    const void *query;     // [batch, queries, heads·dim] rows of query_stride
+    const void *key;       // [batch, keys, heads·dim] rows of key_stride
+    const void *values;    // [batch, heads, dim, keys]: transposed by limn_transpose_values_task; bfloat16 rows
+                           // are padded to an even number of keys, and dim must be even
     long query_stride, key_stride;
     long batch, heads, dim, queries, keys;
     float scale;
     bool causal;
-    float *output;  // [batch, queries, heads·dim], contiguous
+    void *output;  // [batch, queries, heads·dim], contiguous
 } limn_attention;
 
 long limn_attention_tasks(const limn_kernels *kernels, const limn_attention *a);
@@ -95,8 +108,8 @@ size_t limn_attention_scratch(const limn_kernels *kernels, const limn_attention 
 void limn_attention_task(const limn_kernels *kernels, const limn_attention *a, long task, void *scratch);
 
 // [batch, keys, heads·dim] rows of `stride` → [batch, heads, dim, keys]; tasks = batch · heads.
-void limn_transpose_values_task(const limn_kernels *kernels, const float *values, long stride, long batch,
-                                long heads, long dim, long keys, float *out, long task);
+void limn_transpose_values_task(limn_element element, const void *values, long stride, long heads, long dim,
+                                long keys, void *out, long task);
 
 // ---- Normalisation --------------------------------------------------------------------------------------------
 
@@ -112,7 +125,8 @@ typedef struct {
     bool silu;
     double *partials;  // limn_group_norm_partials() doubles
     float *affine;     // [batch, 2, channels]: scale and shift
-    float *output;     // [batch, pixels, channels]
+    limn_element output_element;
+    void *output;      // [batch, pixels, channels]
 } limn_group_norm;
 
 long limn_group_norm_tasks(const limn_group_norm *g);
@@ -123,10 +137,14 @@ void limn_group_norm_apply_task(const limn_kernels *kernels, const limn_group_no
 
 // Layer normalisation of rows [first, last) of [rows, channels].
 void limn_layer_norm(const limn_kernels *kernels, const float *x, const float *weight, const float *bias,
-                     float epsilon, long channels, long first, long last, float *output);
+                     float epsilon, long channels, long first, long last, limn_element output_element,
+                     void *output);
 
 // ---- Elementwise ----------------------------------------------------------------------------------------------
 
 void limn_silu(const limn_kernels *kernels, const float *x, long count, float *output);
+// Rows [first, last) of concat(x, second), [rows, channels], as bfloat16, each row padded to an even number of values.
+void limn_rows_to_bf16(const limn_kernels *kernels, const float *x, long channels, const float *second, long second_channels,
+                       long first, long last, uint16_t *output);
 void limn_f16_to_f32(const limn_kernels *kernels, const uint16_t *x, long count, float *output);
 void limn_bf16_to_f32(const limn_kernels *kernels, const uint16_t *x, long count, float *output);

@@ -1,16 +1,16 @@
-// Convolution and linear as products over row pointers.
-#pragma once
-#include "product.h"
+// Convolution and linear as products over row pointers. Included once for each element, like product.h.
+
+INLINE long TYPED(units)(long values) { return (values + UNIT_VALUES - 1) / UNIT_VALUES; }
 
 // For every tap and source, a pointer to the input of each of the block's output pixels; taps outside the picture
 // point at zeros. Layout [tap][source][row].
-static void gather_pointers(const limn_convolution *c, long first, long count, const float **pointers) {
+static void TYPED(gather_pointers)(const limn_convolution *c, long first, long count, const UNIT **pointers) {
     const long out_pixels = c->out_height * c->out_width;
     for (long row = 0; row < count; row++) {
         const long b = (first + row) / out_pixels, pixel = (first + row) % out_pixels;
         const long y0 = pixel / c->out_width * c->stride - c->pad_top;
         const long x0 = pixel % c->out_width * c->stride - c->pad_left;
-        const float **to = pointers + row;
+        const UNIT **to = pointers + row;
         for (long ky = 0; ky < c->kernel_height; ky++)
             for (long kx = 0; kx < c->kernel_width; kx++) {
                 long y = y0 + ky, x = x0 + kx;
@@ -19,13 +19,14 @@ static void gather_pointers(const limn_convolution *c, long first, long count, c
                 if (c->resized_width != c->in_width) x = x * c->in_width / c->resized_width;
                 const long at = (b * c->in_height + y) * c->in_width + x;
                 for (int s = 0; s < 2; s++, to += ROWS_PER_TASK)
-                    *to = inside && c->channels[s] ? c->source[s] + at * c->channels[s] : limn_zeros;
+                    *to = inside && c->channels[s] ? (const UNIT *)c->source[s] + at * TYPED(units)(c->channels[s])
+                                                   : (const UNIT *)limn_zeros;
             }
     }
 }
 
 // Adds bias, batch bias and residual to a finished tile, applies the activation and writes the valid columns.
-static void finish_tile(const limn_convolution *c, long first, long count, long panel, const float *tile) {
+static void TYPED(finish_tile)(const limn_convolution *c, long first, long count, long panel, const float *tile) {
     const long width = panel_outputs(PANEL, c->activation), column = panel * width;
     const long columns = min_long(width, c->out_channels - column);
     const long pixels = c->out_height * c->out_width;
@@ -49,36 +50,37 @@ static void finish_tile(const limn_convolution *c, long first, long count, long 
             }
             if (part == LANES) {
                 if (c->residual) v += load(c->residual + at);
-                store(c->output + at, v);
+                store_element(c->output_element, c->output, at, v);
             } else {
                 if (c->residual) v += load_part(c->residual + at, part);
-                store_part(c->output + at, v, part);
+                store_element_part(c->output_element, c->output, at, v, part);
             }
         }
     }
 }
 
-static void convolution_task(const limn_convolution *c, long task, void *scratch) {
+static void TYPED(convolution_task)(const limn_convolution *c, long task, void *scratch) {
     const product_cut cut = limn_product_cut(c, PANEL);
     // Row blocks run fastest, so that neighbouring tasks share the weights.
     const long first = task % cut.row_blocks * ROWS_PER_TASK, group = task / cut.row_blocks;
     const long count = min_long(ROWS_PER_TASK, cut.rows - first);
-    const long taps = c->kernel_height * c->kernel_width, in = c->channels[0] + c->channels[1];
+    const long taps = c->kernel_height * c->kernel_width;
+    const long in = TYPED(units)(c->channels[0]) + TYPED(units)(c->channels[1]);
     float *tile = scratch;
-    const float **pointers = (const float **)(tile + ROWS_PER_TASK * PANEL);
-    gather_pointers(c, first, count, pointers);
+    const UNIT **pointers = (const UNIT **)(tile + ROWS_PER_TASK * PANEL);
+    TYPED(gather_pointers)(c, first, count, pointers);
     const long last_panel = min_long(cut.panels, (group + 1) * cut.panels_per_task);
     for (long panel = group * cut.panels_per_task; panel < last_panel; panel++) {
-        const float *weights = c->weights + panel * taps * in * PANEL;
+        const float *weights = (const float *)c->weights + panel * taps * in * PANEL;
         bool accumulate = false;
         for (long tap = 0; tap < taps; tap++)
             for (int s = 0; s < 2; s++) {
                 if (c->channels[s] == 0) continue;
-                product(count, pointers + (tap * 2 + s) * ROWS_PER_TASK, 0, c->channels[s], weights, tile,
-                        accumulate);
-                weights += c->channels[s] * PANEL;
+                const long depth = TYPED(units)(c->channels[s]);
+                TYPED(product)(count, pointers + (tap * 2 + s) * ROWS_PER_TASK, 0, depth, weights, tile, accumulate);
+                weights += depth * PANEL;
                 accumulate = true;
             }
-        finish_tile(c, first, count, panel, tile);
+        TYPED(finish_tile)(c, first, count, panel, tile);
     }
 }

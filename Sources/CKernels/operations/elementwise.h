@@ -30,3 +30,21 @@ static void bf16_to_f32(const uint16_t *x, long count, float *output) {
         memcpy(output + i, &bits, 4);
     }
 }
+
+static void rows_to_bf16(const float *x, long channels, const float *second, long second_channels,
+                       long first, long last,
+                         uint16_t *output) {
+    const long together = channels + second_channels, stride = (together + 1) / 2 * 2;
+    for (long row = first; row < last; row++) {
+        uint16_t *to = output + row * stride;
+        for (int s = 0; s < 2; s++) {
+            const long own = s ? second_channels : channels;
+            const float *from = (s ? second : x) + row * own;
+            long c = 0;
+            for (; c + LANES <= own; c += LANES) store_bf16(to + c, load(from + c));
+            if (c < own) store_bf16_part(to + c, load_part(from + c, own - c), own - c);
+            to += own;
+        }
+        if (stride > together) *to = 0;
+    }
+}

@@ -63,16 +63,16 @@ static void group_norm_apply_task(const limn_group_norm *g, long task) {
         for (long i = 0; i < rows; i++) {
             const long row = b * g->pixels + first + i;
             const float *x = g->source[s] + row * own;
-            float *y = g->output + row * channels + column;
+            const long y = row * channels + column;
             long c = 0;
             for (; c + LANES <= own; c += LANES) {
                 const vf v = load(x + c) * load(scale + c) + load(shift + c);
-                store(y + c, g->silu ? silu(v) : v);
+                store_element(g->output_element, g->output, y + c, g->silu ? silu(v) : v);
             }
             if (c < own) {
                 const long part = own - c;
                 const vf v = load_part(x + c, part) * load_part(scale + c, part) + load_part(shift + c, part);
-                store_part(y + c, g->silu ? silu(v) : v, part);
+                store_element_part(g->output_element, g->output, y + c, g->silu ? silu(v) : v, part);
             }
         }
         column += own;
@@ -80,11 +80,11 @@ static void group_norm_apply_task(const limn_group_norm *g, long task) {
 }
 
 static void layer_norm(const float *x, const float *weight, const float *bias, float epsilon, long channels,
-                       long first, long last, float *output) {
+                       long first, long last, limn_element output_element, void *output) {
     const long whole = channels / LANES * LANES, part = channels - whole;
     for (long row = first; row < last; row++) {
         const float *in = x + row * channels;
-        float *out = output + row * channels;
+        const long out = row * channels;
         vf sum = {};
         for (long c = 0; c < whole; c += LANES) sum += load(in + c);
         if (part) sum += load_part(in + whole, part);
@@ -98,7 +98,12 @@ static void layer_norm(const float *x, const float *weight, const float *bias, f
         for (long c = whole; c < channels; c++) total += (in[c] - mean) * (in[c] - mean);
         const float scale = 1 / sqrtf(total / (float)channels + epsilon);
         for (long c = 0; c < whole; c += LANES)
-            store(out + c, (load(in + c) - mean) * scale * load(weight + c) + load(bias + c));
-        for (long c = whole; c < channels; c++) out[c] = (in[c] - mean) * scale * weight[c] + bias[c];
+            store_element(output_element, output, out + c,
+                          (load(in + c) - mean) * scale * load(weight + c) + load(bias + c));
+        if (part) {
+            const vf x = (load_part(in + whole, part) - mean) * scale;
+            store_element_part(output_element, output, out + whole,
+                               x * load_part(weight + whole, part) + load_part(bias + whole, part), part);
+        }
     }
 }

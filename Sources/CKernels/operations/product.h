@@ -1,19 +1,31 @@
 // The product kernel that everything else is built on: c[rows][PANEL] (+)= Σ_k a[row][offset + k] · b[k][PANEL].
 // `a` is one pointer a row, so that a convolution's taps, a linear's rows and attention's keys need no copying.
 // Expects LANES, PANEL and MICRO_ROWS; with PRODUCT_THROUGH_BLAS defined, OpenBLAS does the work.
-#pragma once
+//
+// Included once for each element: depth is counted in units of 32 bits, a float or two bfloat16 (PRODUCT_BF16), and
+// TYPED gives the functions their names.
 #include "vector.h"
-
-enum { VECTORS = PANEL / LANES };
 
 #ifndef PRODUCT_THROUGH_BLAS
 
-enum { DEPTH_PER_BLOCK = 6144 / PANEL };  // a 24 KB sliver of b stays in the first-level cache
+#ifndef DEPTH_PER_BLOCK
+#define DEPTH_PER_BLOCK (6144 / PANEL)  // a 24 KB sliver of b stays in the first-level cache
+#define VECTORS (PANEL / LANES)
+#endif
 
-INLINE void product_rows(int rows, const float *const *a, long offset, long depth, const float *b, float *c,
+INLINE vf TYPED(multiply_add)(vf sum, UNIT a, vf b) {
+#ifdef PRODUCT_BF16
+    const vf pair = (vf)(a - (vu){});
+    return (vf)_mm512_dpbf16_ps((__m512)sum, (__m512bh)pair, (__m512bh)b);
+#else
+    return sum + a * b;
+#endif
+}
+
+INLINE void TYPED(product_rows)(int rows, const UNIT *const *a, long offset, long depth, const float *b, float *c,
                          bool accumulate) {
     vf sum[MICRO_ROWS][VECTORS];
-    const float *from[MICRO_ROWS];
+    const UNIT *from[MICRO_ROWS];
 #pragma clang loop unroll(full)
     for (int i = 0; i < rows; i++) {
         from[i] = a[i] + offset;
@@ -27,9 +39,9 @@ INLINE void product_rows(int rows, const float *const *a, long offset, long dept
         for (int j = 0; j < VECTORS; j++) column[j] = load(b + j * LANES);
 #pragma clang loop unroll(full)
         for (int i = 0; i < rows; i++) {
-            const vf value = splat(from[i][k]);
+            const UNIT value = from[i][k];
 #pragma clang loop unroll(full)
-            for (int j = 0; j < VECTORS; j++) sum[i][j] += value * column[j];
+            for (int j = 0; j < VECTORS; j++) sum[i][j] = TYPED(multiply_add)(sum[i][j], value, column[j]);
         }
     }
 #pragma clang loop unroll(full)
@@ -38,23 +50,23 @@ INLINE void product_rows(int rows, const float *const *a, long offset, long dept
         for (int j = 0; j < VECTORS; j++) store(c + i * PANEL + j * LANES, sum[i][j]);
 }
 
-static void product(long rows, const float *const *a, long offset, long depth, const float *b, float *c,
-                    bool accumulate) {
+static void TYPED(product)(long rows, const UNIT *const *a, long offset, long depth, const float *b, float *c,
+                           bool accumulate) {
     for (long k = 0; k < depth; k += DEPTH_PER_BLOCK) {
         const long block = min_long(DEPTH_PER_BLOCK, depth - k);
         // Remainders are split evenly: 8 rows are 4 + 4, not 6 + 2.
         for (long row = 0, groups = ceil_div(rows, MICRO_ROWS); groups > 0; groups--) {
             const long count = ceil_div(rows - row, groups);
-            const float *const *rows_a = a + row;
+            const UNIT *const *rows_a = a + row;
             float *rows_c = c + row * PANEL;
             const bool add = accumulate || k > 0;
             switch (count) {
-                case 1: product_rows(1, rows_a, offset + k, block, b + k * PANEL, rows_c, add); break;
-                case 2: product_rows(2, rows_a, offset + k, block, b + k * PANEL, rows_c, add); break;
-                case 3: product_rows(3, rows_a, offset + k, block, b + k * PANEL, rows_c, add); break;
-                case 4: product_rows(4, rows_a, offset + k, block, b + k * PANEL, rows_c, add); break;
-                case 5: product_rows(5, rows_a, offset + k, block, b + k * PANEL, rows_c, add); break;
-                default: product_rows(6, rows_a, offset + k, block, b + k * PANEL, rows_c, add); break;
+                case 1: TYPED(product_rows)(1, rows_a, offset + k, block, b + k * PANEL, rows_c, add); break;
+                case 2: TYPED(product_rows)(2, rows_a, offset + k, block, b + k * PANEL, rows_c, add); break;
+                case 3: TYPED(product_rows)(3, rows_a, offset + k, block, b + k * PANEL, rows_c, add); break;
+                case 4: TYPED(product_rows)(4, rows_a, offset + k, block, b + k * PANEL, rows_c, add); break;
+                case 5: TYPED(product_rows)(5, rows_a, offset + k, block, b + k * PANEL, rows_c, add); break;
+                default: TYPED(product_rows)(6, rows_a, offset + k, block, b + k * PANEL, rows_c, add); break;
             }
             row += count;
         }
@@ -66,8 +78,8 @@ static void product(long rows, const float *const *a, long offset, long depth, c
 #include <cblas.h>
 
 // OpenBLAS wants rows at one stride: they are gathered a block at a time.
-static void product(long rows, const float *const *a, long offset, long depth, const float *b, float *c,
-                    bool accumulate) {
+static void TYPED(product)(long rows, const UNIT *const *a, long offset, long depth, const float *b, float *c,
+                           bool accumulate) {
     enum { GATHERED_ROWS = ROWS_PER_TASK, GATHERED_DEPTH = 256 };
     float gathered[GATHERED_ROWS * GATHERED_DEPTH];
     for (long row = 0; row < rows; row += GATHERED_ROWS) {

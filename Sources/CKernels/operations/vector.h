@@ -29,6 +29,47 @@ INLINE float sum_lanes(vf v) {
     return sum;
 }
 
+typedef uint16_t vh __attribute__((vector_size(2 * LANES)));
+typedef uint16_t vh_unaligned __attribute__((vector_size(2 * LANES), aligned(2), may_alias));
+typedef uint32_t vu __attribute__((vector_size(4 * LANES)));
+
+// To the nearest bfloat16, ties to even. Activations are finite, so NaNs need no care here: one that overflows its
+// payload becomes an infinity or a zero, and the picture's last check finds what is not finite.
+INLINE vh to_bf16(vf v) {
+    const vu bits = (vu)v;
+    return __builtin_convertvector((bits + 0x7fff + (bits >> 16 & 1)) >> 16, vh);
+}
+INLINE void store_bf16(uint16_t *p, vf v) { *(vh_unaligned *)p = to_bf16(v); }
+INLINE void store_bf16_part(uint16_t *p, vf v, long count) {
+    const vh half = to_bf16(v);
+    memcpy(p, &half, sizeof(uint16_t) * count);
+}
+// Two rows as units of two: the first in the lower halves.
+INLINE vf pair_bf16(vf low, vf high) {
+    const vu a = (vu)low, b = (vu)high;
+    const vu low_bits = (a + 0x7fff + (a >> 16 & 1)) >> 16, high_bits = b + 0x7fff + (b >> 16 & 1);
+    return (vf)(low_bits | (high_bits & 0xffff0000u));
+}
+INLINE float bf16_value(uint16_t x) {
+    const uint32_t bits = (uint32_t)x << 16;
+    float value;
+    memcpy(&value, &bits, 4);
+    return value;
+}
+// Value i of an array of either element.
+INLINE void store_element(limn_element element, void *p, long i, vf v) {
+    if (element == LIMN_F32)
+        store((float *)p + i, v);
+    else
+        store_bf16((uint16_t *)p + i, v);
+}
+INLINE void store_element_part(limn_element element, void *p, long i, vf v, long count) {
+    if (element == LIMN_F32)
+        store_part((float *)p + i, v, count);
+    else
+        store_bf16_part((uint16_t *)p + i, v, count);
+}
+
 // 2^n for an integral n in -126…127.
 INLINE vf power_of_two(vf n) { return (vf)((__builtin_convertvector(n, vi) + 127) << 23); }
 // To the nearest integer, for |x| < 2^22: adding 1.5·2^23 leaves no bits for a fraction.

@@ -35,7 +35,7 @@ package struct CLIPTextModel: Sendable {
         func run() throws -> Tensor {
             var x = input
             for layer in layers.dropLast(clipSkip - 1) { x = try layer(x, compute) }
-            return try finalLayerNorm(x, compute)
+            return try finalLayerNorm(x, compute, asOperand: false)
         }
         try compute.arena.plan { _ = try run() }
         let states = try run()
@@ -100,13 +100,13 @@ private struct CLIPEncoderLayer: Sendable {
 
     func callAsFunction(_ x: Tensor, _ compute: Compute) throws -> Tensor {
         let width = x.channels
-        let qkv = try queryKeyValue(try layerNorm1(x, compute), compute)
+        let qkv = try queryKeyValue(try layerNorm1(x, compute), compute, asOperand: width / heads % 2 == 0)
         let values = try compute.transposedValues(
             TokenRows(qkv, offset: 2 * width), heads: heads, dim: width / heads)
         let attended = try compute.attention(
             query: TokenRows(qkv), key: TokenRows(qkv, offset: width), values: values, heads: heads,
             dim: width / heads, causal: true)
         let h = try outProjection(attended, compute, residual: x)
-        return try fc2(try fc1(try layerNorm2(h, compute), compute), compute, residual: h)
+        return try fc2(try fc1(try layerNorm2(h, compute), compute, asOperand: true), compute, residual: h)
     }
 }

@@ -17,7 +17,7 @@ struct SelfAttention: Sendable {
     func callAsFunction(_ x: Tensor, _ compute: Compute, residual: Tensor) throws -> Tensor {
         let channels = x.channels
         let dim = channels / heads
-        let qkv = try queryKeyValue(x, compute)
+        let qkv = try queryKeyValue(x, compute, asOperand: dim % 2 == 0)
         let values = try compute.transposedValues(TokenRows(qkv, offset: 2 * channels), heads: heads, dim: dim)
         let attended = try compute.attention(
             query: TokenRows(qkv), key: TokenRows(qkv, offset: channels), values: values, heads: heads, dim: dim)
@@ -51,9 +51,9 @@ struct CrossAttention: Sendable {
 
     /// - Parameter text: [batch, 1, tokens, contextChannels]
     func keyValues(_ text: Tensor, _ compute: Compute) throws -> Conditioning.KeyValues {
-        let key = try toKey(text, compute).copy()
+        let key = try toKey(text, compute, asOperand: dim % 2 == 0).copy()
         let values = try compute.transposedValues(
-            TokenRows(try toValue(text, compute)), heads: heads, dim: dim, persistent: true)
+            TokenRows(try toValue(text, compute, asOperand: dim % 2 == 0)), heads: heads, dim: dim, persistent: true)
         return Conditioning.KeyValues(key: key, values: values)
     }
 
@@ -62,7 +62,8 @@ struct CrossAttention: Sendable {
     ) throws -> Tensor {
         let text = conditioning.keyValues[slot]
         let attended = try compute.attention(
-            query: TokenRows(try toQuery(x, compute)), key: TokenRows(text.key), values: text.values,
+            query: TokenRows(try toQuery(x, compute, asOperand: dim % 2 == 0)), key: TokenRows(text.key),
+            values: text.values,
             heads: heads, dim: dim)
         return try toOut(attended, compute, residual: residual)
     }

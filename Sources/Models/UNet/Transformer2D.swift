@@ -91,6 +91,6 @@ private struct FeedForward: Sendable {
     }
 
     func callAsFunction(_ x: Tensor, _ compute: Compute, residual: Tensor) throws -> Tensor {
-        try out(try geglu(x, compute), compute, residual: residual)
+        try out(try geglu(x, compute, asOperand: true), compute, residual: residual)
     }
 }

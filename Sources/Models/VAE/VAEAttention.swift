@@ -17,7 +17,7 @@ struct VAEAttention: Sendable {
 
     func callAsFunction(_ x: Tensor, _ compute: Compute) throws -> Tensor {
         let channels = x.channels
-        let qkv = try queryKeyValue(try groupNorm(x, compute), compute)
+        let qkv = try queryKeyValue(try groupNorm(x, compute), compute, asOperand: channels % 2 == 0)
         let values = try compute.transposedValues(TokenRows(qkv, offset: 2 * channels), heads: 1, dim: channels)
         let attended = try compute.attention(
             query: TokenRows(qkv), key: TokenRows(qkv, offset: channels), values: values, heads: 1, dim: channels)

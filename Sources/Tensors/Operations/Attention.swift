@@ -6,14 +6,13 @@ private struct AttentionJob {
 }
 
 private struct TransposeJob {
-    let table: OpaquePointer
-    let values: UnsafePointer<Float>
+    let element: limn_element
+    let values: UnsafeRawPointer
     let stride: Int
-    let batch: Int
     let heads: Int
     let dim: Int
     let keys: Int
-    let output: UnsafeMutablePointer<Float>
+    let output: UnsafeMutableRawPointer
 }
 
 /// Rows of queries or keys inside a tensor that may hold other things beside them.
@@ -27,7 +26,7 @@ package struct TokenRows {
         self.offset = offset
     }
 
-    var pointer: UnsafePointer<Float> { UnsafePointer(tensor.pointer + offset) }
+    var pointer: UnsafeRawPointer { UnsafeRawPointer(tensor.raw + offset * tensor.element.byteSize) }
 }
 
 extension Compute {
@@ -38,18 +37,23 @@ extension Compute {
     ///   - key: [batch, 1, keys, heads·dim]
     ///   - values: from `transposedValues`
     ///   - causal: a token sees itself and what stands before it
-    /// - Returns: [batch, h, w, heads·dim]
+    ///
+    /// All three are of one element; bfloat16 wants an even `dim`.
+    /// - Returns: [batch, h, w, heads·dim], of the same element
     package func attention(
         query: TokenRows, key: TokenRows, values: Tensor, heads: Int, dim: Int, causal: Bool = false
     ) throws -> Tensor {
         let q = query.tensor
         let k = key.tensor
-        let output = try tensor(q.batch, q.height, q.width, heads * dim)
+        guard q.element == k.element, q.element == values.element else {
+            throw TensorError("attention was given operands of different kinds")
+        }
+        let output = try tensor(q.batch, q.height, q.width, heads * dim, q.element)
         var a = limn_attention(
-            query: query.pointer, key: key.pointer, values: UnsafePointer(values.pointer),
+            element: q.element.code, query: query.pointer, key: key.pointer, values: UnsafeRawPointer(values.raw),
             query_stride: q.channels, key_stride: k.channels, batch: q.batch, heads: heads, dim: dim,
             queries: q.pixels, keys: k.pixels, scale: 1 / Float(dim).squareRoot(), causal: causal,
-            output: output.pointer)
+            output: output.raw)
         try run(
             .attention, tasks: limn_attention_tasks(kernels.table, &a),
             scratch: limn_attention_scratch(kernels.table, &a),
@@ -73,15 +77,15 @@ extension Compute {
         let v = values.tensor
         let output =
             persistent
-            ? try Tensor(batch: v.batch, height: heads, width: dim, channels: v.pixels)
-            : try tensor(v.batch, heads, dim, v.pixels)
+            ? try Tensor(batch: v.batch, height: heads, width: dim, channels: v.pixels, element: v.element)
+            : try tensor(v.batch, heads, dim, v.pixels, v.element)
         let job = TransposeJob(
-            table: kernels.table, values: values.pointer, stride: v.channels, batch: v.batch, heads: heads,
-            dim: dim, keys: v.pixels, output: output.pointer)
+            element: v.element.code, values: values.pointer, stride: v.channels, heads: heads, dim: dim,
+            keys: v.pixels, output: output.raw)
         try run(.attention, tasks: v.batch * heads, job) { context, task, _ in
             let job = context.load(as: TransposeJob.self)
             limn_transpose_values_task(
-                job.table, job.values, job.stride, job.batch, job.heads, job.dim, job.keys, job.output, task)
+                job.element, job.values, job.stride, job.heads, job.dim, job.keys, job.output, task)
         }
         return output
     }

@@ -20,6 +20,18 @@ private struct ConvolutionJob {
     var convolution: limn_convolution
 }
 
+private struct ConversionJob {
+    let table: OpaquePointer
+    let x: UnsafePointer<Float>
+    let channels: Int
+    let second: UnsafePointer<Float>?
+    let secondChannels: Int
+    let rows: Int
+    let output: UnsafeMutablePointer<UInt16>
+
+    static let rowsPerTask = 64
+}
+
 extension Compute {
     /// activation(conv(resize(concat(x, second))) + bias + batchBias) + residual.
     ///
@@ -34,6 +46,7 @@ extension Compute {
         _ x: Tensor, _ second: Tensor? = nil, _ weights: PackedWeights, _ geometry: ConvolutionGeometry,
         resized: (height: Int, width: Int)? = nil, batchBias: Tensor? = nil, residual: Tensor? = nil
     ) throws -> Tensor {
+        let (x, second) = try operands(x, second, of: weights)
         let size = resized ?? (x.height, x.width)
         let height =
             (size.height + geometry.padTop + geometry.padBottom - weights.kernelHeight) / geometry.stride + 1
@@ -41,31 +54,66 @@ extension Compute {
             (size.width + geometry.padLeft + geometry.padRight - weights.kernelWidth) / geometry.stride + 1
         let output = try tensor(x.batch, height, width, weights.outChannels)
         let c = limn_convolution(
-            source: (UnsafePointer(x.pointer), second.map { UnsafePointer($0.pointer) }),
+            element: x.element.code, source: (UnsafeRawPointer(x.raw), second.map { UnsafeRawPointer($0.raw) }),
             channels: (x.channels, second?.channels ?? 0), batch: x.batch, in_height: x.height, in_width: x.width,
             resized_height: size.height, resized_width: size.width, kernel_height: weights.kernelHeight,
             kernel_width: weights.kernelWidth, stride: geometry.stride, pad_top: geometry.padTop,
             pad_left: geometry.padLeft, out_height: height, out_width: width, out_channels: weights.outChannels,
             weights: weights.packed, bias: weights.bias, batch_bias: batchBias.map { UnsafePointer($0.pointer) },
             residual: residual.map { UnsafePointer($0.pointer) }, activation: weights.activation.code,
-            output: output.pointer)
+            output_element: output.element.code, output: output.raw)
         try product(weights.kernelHeight * weights.kernelWidth > 1 ? .convolution : .linear, c)
         return output
     }
 
     /// activation(x·Wᵀ + bias) + residual over the channels of any tensor.
-    package func linear(_ x: Tensor, _ weights: PackedWeights, residual: Tensor? = nil) throws -> Tensor {
-        let output = try tensor(x.batch, x.height, x.width, weights.outChannels)
+    ///
+    /// - Parameter asOperand: the result only feeds a product, and may be stored as such
+    package func linear(
+        _ x: Tensor, _ weights: PackedWeights, residual: Tensor? = nil, asOperand: Bool = false
+    ) throws -> Tensor {
+        let x = try operands(x, nil, of: weights).0
+        let element = asOperand ? operandElement(channels: weights.outChannels) : .float32
+        let output = try tensor(x.batch, x.height, x.width, weights.outChannels, element)
         let rows = x.rows
         let c = limn_convolution(
-            source: (UnsafePointer(x.pointer), nil), channels: (x.channels, 0), batch: 1, in_height: 1,
+            element: x.element.code, source: (UnsafeRawPointer(x.raw), nil), channels: (x.channels, 0), batch: 1,
+            in_height: 1,
             in_width: rows, resized_height: 1, resized_width: rows, kernel_height: 1, kernel_width: 1, stride: 1,
             pad_top: 0, pad_left: 0, out_height: 1, out_width: rows, out_channels: weights.outChannels,
             weights: weights.packed, bias: weights.bias, batch_bias: nil,
             residual: residual.map { UnsafePointer($0.pointer) }, activation: weights.activation.code,
-            output: output.pointer)
+            output_element: output.element.code, output: output.raw)
         try product(.linear, c)
         return output
+    }
+
+    /// Sources as the weights want them: brought to bfloat16 and laid side by side where they are not so already.
+    private func operands(
+        _ x: Tensor, _ second: Tensor?, of weights: PackedWeights
+    ) throws -> (Tensor, Tensor?) {
+        let channels = x.channels + (second?.channels ?? 0)
+        guard channels == weights.inChannels else {
+            throw TensorError("\(channels) channels were given to a layer of \(weights.inChannels)")
+        }
+        if x.element == weights.element, weights.element == .float32 || second == nil { return (x, second) }
+        guard x.element == .float32, second?.element ?? .float32 == .float32 else {
+            throw TensorError("bfloat16 values were given to a layer that multiplies float32")
+        }
+        let output = try tensor(x.batch, x.height, x.width, channels, .bfloat16)
+        let job = ConversionJob(
+            table: kernels.table, x: UnsafePointer(x.pointer), channels: x.channels,
+            second: second.map { UnsafePointer($0.pointer) }, secondChannels: second?.channels ?? 0, rows: x.rows,
+            output: output.raw.assumingMemoryBound(to: UInt16.self))
+        let tasks = (x.rows + ConversionJob.rowsPerTask - 1) / ConversionJob.rowsPerTask
+        try run(.other, tasks: tasks, job) { context, task, _ in
+            let job = context.load(as: ConversionJob.self)
+            let first = task * ConversionJob.rowsPerTask
+            limn_rows_to_bf16(
+                job.table, job.x, job.channels, job.second, job.secondChannels, first,
+                min(first + ConversionJob.rowsPerTask, job.rows), job.output)
+        }
+        return (output, nil)
     }
 
     private func product(_ kind: OperationKind, _ c: limn_convolution) throws {

@@ -13,7 +13,8 @@ private struct LayerNormJob {
     let epsilon: Float
     let channels: Int
     let rows: Int
-    let output: UnsafeMutablePointer<Float>
+    let outputElement: limn_element
+    let output: UnsafeMutableRawPointer
 
     static let rowsPerTask = 64
 }
@@ -29,20 +30,20 @@ extension Compute {
     /// Group normalisation (Wu and He 2018) over concat(x, second), then SiLU if asked.
     ///
     /// - Parameter modulation: [batch, 1, 1, 2·channels], scale and shift: y·(1 + scale) + shift before the SiLU
-    /// - Returns: [batch, height, width, channels of both]
+    /// - Returns: [batch, height, width, channels of both], to be fed to a product: stored as such
     package func groupNorm(
         _ x: Tensor, _ second: Tensor? = nil, groups: Int, weight: FloatArray, bias: FloatArray, epsilon: Float,
         modulation: Tensor? = nil, silu: Bool
     ) throws -> Tensor {
         let channels = x.channels + (second?.channels ?? 0)
-        let output = try tensor(x.batch, x.height, x.width, channels)
+        let output = try tensor(x.batch, x.height, x.width, channels, operandElement(channels: channels))
         let affine = try tensor(x.batch, 1, 2, channels)
         var norm = limn_group_norm(
             source: (UnsafePointer(x.pointer), second.map { UnsafePointer($0.pointer) }),
             channels: (x.channels, second?.channels ?? 0), batch: x.batch, pixels: x.pixels, groups: groups,
             epsilon: epsilon, weight: weight.pointer, bias: bias.pointer,
             modulation: modulation.map { UnsafePointer($0.pointer) }, silu: silu, partials: nil,
-            affine: affine.pointer, output: output.pointer)
+            affine: affine.pointer, output_element: output.element.code, output: output.raw)
         // Doubles in the memory of twice as many floats; the arena's granule keeps them aligned.
         let partials = try tensor(1, 1, 2, limn_group_norm_partials(&norm))
         norm.partials = UnsafeMutableRawPointer(partials.pointer).assumingMemoryBound(to: Double.self)
@@ -63,18 +64,24 @@ extension Compute {
     }
 
     /// Layer normalisation (Ba et al. 2016) over the channels.
-    package func layerNorm(_ x: Tensor, weight: FloatArray, bias: FloatArray, epsilon: Float) throws -> Tensor {
-        let output = try tensor(x.batch, x.height, x.width, x.channels)
+    ///
+    /// - Parameter asOperand: the result only feeds a product, and may be stored as such
+    package func layerNorm(
+        _ x: Tensor, weight: FloatArray, bias: FloatArray, epsilon: Float, asOperand: Bool = true
+    ) throws -> Tensor {
+        let element = asOperand ? operandElement(channels: x.channels) : .float32
+        let output = try tensor(x.batch, x.height, x.width, x.channels, element)
         let job = LayerNormJob(
             table: kernels.table, x: UnsafePointer(x.pointer), weight: weight.pointer, bias: bias.pointer,
-            epsilon: epsilon, channels: x.channels, rows: x.rows, output: output.pointer)
+            epsilon: epsilon, channels: x.channels, rows: x.rows,
+            outputElement: element.code, output: output.raw)
         let tasks = (x.rows + LayerNormJob.rowsPerTask - 1) / LayerNormJob.rowsPerTask
         try run(.normalization, tasks: tasks, job) { context, task, _ in
             let job = context.load(as: LayerNormJob.self)
             let first = task * LayerNormJob.rowsPerTask
             limn_layer_norm(
                 job.table, job.x, job.weight, job.bias, job.epsilon, job.channels, first,
-                min(first + LayerNormJob.rowsPerTask, job.rows), job.output)
+                min(first + LayerNormJob.rowsPerTask, job.rows), job.outputElement, job.output)
         }
         return output
     }
