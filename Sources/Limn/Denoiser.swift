@@ -30,21 +30,47 @@ struct LatentShape: Sendable, Equatable {
 /// The network as a sampler sees it: what is predicted, guidance and the layout of memory are dealt with here and
 /// nowhere else.
 struct Denoiser {
-    let unet: UNet2DConditionModel
-    let conditioning: Conditioning
-    let parameterization: Parameterization
-    /// nil: no guidance, one evaluation a step.
-    let guidanceScale: Float?
-    let guidanceRescale: Float
-    /// Inpainting models: mask and masked picture, [height, width, extra channels].
-    let extra: [Float]?
-    let shape: LatentShape
-    let compute: Compute
+    private let unet: UNet2DConditionModel
+    private let conditioning: Conditioning
+    private let parameterization: Parameterization
+    private let guidanceScale: Float?
+    private let guidanceRescale: Float
+    private let shape: LatentShape
+    private let compute: Compute
+    /// [batch, height, width, channels], filled anew at every step but for the extra channels.
+    private let input: Tensor
+
+    /// - Parameters:
+    ///   - guidanceScale: nil for no guidance, one evaluation a step
+    ///   - extra: inpainting models: mask and masked picture, [height, width, extra channels]
+    init(
+        unet: UNet2DConditionModel, conditioning: Conditioning, prediction: PredictionType, guidanceScale: Float?,
+        guidanceRescale: Float, extra: [Float]?, shape: LatentShape, compute: Compute
+    ) throws {
+        (self.unet, self.conditioning, self.compute) = (unet, conditioning, compute)
+        parameterization = Parameterization(prediction)
+        (self.guidanceScale, self.guidanceRescale, self.shape) = (guidanceScale, guidanceRescale, shape)
+        input = try Tensor(
+            batch: conditioning.batch, height: shape.height, width: shape.width, channels: unet.config.inChannels)
+        guard let extra else { return }
+        let extraChannels = extra.count / shape.pixels
+        for row in 0..<input.rows {
+            for channel in 0..<extraChannels {
+                input.pointer[row * input.channels + shape.channels + channel] =
+                    extra[row % shape.pixels * extraChannels + channel]
+            }
+        }
+    }
 
     /// - Parameter x: [channels, height, width] at `level`
     func denoised(_ x: [Float], _ level: NoiseLevel) throws -> Denoised {
         let scale = parameterization.inputScale(at: level)
-        let input = try networkInput(shape.channelsLast(x.map { $0 * scale }))
+        for row in 0..<input.rows {
+            for channel in 0..<shape.channels {
+                let value = x[channel * shape.pixels + row % shape.pixels]
+                input.pointer[row * input.channels + channel] = value * scale
+            }
+        }
         let output = try unet(input, timestep: level.timestep, conditioning, compute)
         let rows = (0..<conditioning.batch).map { index in
             shape.channelsFirst(output.buffer[index * shape.count..<(index + 1) * shape.count])
@@ -55,23 +81,5 @@ struct Denoiser {
             prediction = Guidance.rescaled(guided: prediction, conditional: rows[1], amount: guidanceRescale)
         }
         return parameterization.denoised(x: x, output: prediction, at: level)
-    }
-
-    private func networkInput(_ latents: [Float]) throws -> Tensor {
-        let extraChannels = (extra?.count ?? 0) / shape.pixels
-        let channels = shape.channels + extraChannels
-        let input = try Tensor(
-            batch: conditioning.batch, height: shape.height, width: shape.width, channels: channels)
-        for row in 0..<input.rows {
-            let pixel = row % shape.pixels
-            for channel in 0..<shape.channels {
-                input.pointer[row * channels + channel] = latents[pixel * shape.channels + channel]
-            }
-            for channel in 0..<extraChannels {
-                input.pointer[row * channels + shape.channels + channel] =
-                    extra?[pixel * extraChannels + channel] ?? 0
-            }
-        }
-        return input
     }
 }

@@ -33,8 +33,8 @@ extension Model {
             var generator = job.generator.generator(seed: (request.seed ?? 0) &+ UInt64(index))
             if job.kind != .text { report(.encodingPicture, index) }
             let start = try timed(\.vaeEncoder) { try startingPoint(job, index, &generator) }
-            let denoiser = Denoiser(
-                unet: unet, conditioning: conditioning, parameterization: Parameterization(scheduler.predictionType),
+            let denoiser = try Denoiser(
+                unet: unet, conditioning: conditioning, prediction: scheduler.predictionType,
                 guidanceScale: guided ? job.guidanceScale : nil, guidanceRescale: request.guidanceRescale,
                 extra: start.extraChannels, shape: shape, compute: compute)
             let steps = job.sampler.levels.count - job.firstStep

@@ -42,7 +42,7 @@ public struct Picture: Sendable, Equatable {
     }
 
     /// Writes a PNG file that carries the request that made it (the webui's `parameters`, and an exact form that
-    /// `Request(from:)` reads). The file appears whole or not at all.
+    /// `Recipe` reads). The file appears whole or not at all.
     ///
     /// - Throws: `LimnError` if it cannot be written
     public func write(to path: String) throws {

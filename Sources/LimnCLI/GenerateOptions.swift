@@ -159,7 +159,9 @@ struct MachineOptions: ParsableArguments {
         help: ArgumentHelp("Worker threads; the picture does not depend on it. (default: all)", valueName: "count"))
     var threads: Int?
 
-    @Option(help: ArgumentHelp("Arithmetic: f32 is exact; bf16 is twice as fast where the CPU has it. (default: f32)", valueName: "name"))
+    @Option(
+        help: ArgumentHelp(
+            "Arithmetic: f32 is exact; bf16 is twice as fast where the CPU has it. (default: f32)", valueName: "name"))
     var precision: Precision?
 
     var loadOptions: LoadOptions {

@@ -67,7 +67,8 @@ package final class Tensor {
     /// The same values in memory of their own, to outlive the arena.
     package func copy() throws -> Tensor {
         let copy = try Tensor(batch: batch, height: height, width: width, channels: channels, element: element)
-        copy.raw.copyMemory(from: raw, byteCount: byteCount)
+        // While the arena is planned there is nothing behind a tensor.
+        if arena?.isPlanning != true { copy.raw.copyMemory(from: raw, byteCount: byteCount) }
         return copy
     }
 

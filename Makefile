@@ -1,0 +1,106 @@
+# Limn: set-up, build, tests, installation. `make help` lists the targets.
+
+# Used by `make run`. Handed over through the environment, so that it may hold any character.
+PROMPT ?= a red apple
+# Where `make install` puts bin/limn and share/limn; DESTDIR goes in front, for packagers.
+PREFIX ?= /usr/local
+# More flags for `make bench`, such as BENCH_FLAGS="--repeat 5 --threads 1".
+BENCH_FLAGS ?=
+
+LIMN := .build/release/limn
+# Tests run in release mode, so that kernels work at speed. They look inside modules (@testable), which takes other
+# compiler flags; a folder of their own keeps the two builds from undoing each other.
+TEST := swift test -c release --disable-xctest
+tests := .build-tests
+bin := $(DESTDIR)$(PREFIX)/bin
+share := $(DESTDIR)$(PREFIX)/share
+formatted := Sources Tests Package.swift
+
+unexport PROMPT
+export LIMN_RUN_PROMPT := $(value PROMPT)
+
+.PHONY: build
+build: setup ## build the program (.build/release/limn)
+	swift build -c release --product limn
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: run
+run: build ## draw a picture: PROMPT="a red apple" make run
+	@file=$$($(LIMN) --prompt "$$LIMN_RUN_PROMPT" --output output.png) && \
+	echo "The picture is in $$PWD/$$file"
+
+.PHONY: test
+test: setup ## run all tests (built in .build-tests)
+	$(TEST) --scratch-path $(tests)
+
+# The address sanitizer wants terabytes of address space, which one test forbids; the thread sanitizer is slow, so it
+# gets the rooms that use threads.
+.PHONY: test-all
+test-all: test ## run the tests with each set of kernels, and under the sanitizers (slow)
+	@sets=$$(LIMN_KERNELS=none $(tests)/release/limn bench icons-64 2>&1 | \
+		sed -n 's/.*it can run: //p' | tr -d ,) && test -n "$$sets" && \
+	for set in $$sets; do \
+		echo "== kernels: $$set" && LIMN_KERNELS=$$set $(TEST) --scratch-path $(tests) || exit 1; \
+	done
+	@echo "== sanitizer: address" && ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 \
+		$(TEST) --sanitize address --scratch-path .build-address --skip hugeSizesAreAnErrorNotAKill
+	@echo "== sanitizer: thread" && TSAN_OPTIONS=allocator_may_return_null=1 \
+		$(TEST) --sanitize thread --scratch-path .build-thread --filter 'TensorsTests|ModelsTests|LimnTests'
+
+.PHONY: bench
+bench: build ## time the networks on random weights
+	$(LIMN) bench sd15 $(BENCH_FLAGS)
+	$(LIMN) bench icons-64 $(BENCH_FLAGS)
+
+.PHONY: fixtures
+fixtures: .venv/installed ## make the tests' reference data anew with diffusers (downloads PyTorch)
+	.venv/bin/python Tools/reference/make_fixtures.py
+
+.venv/installed: Tools/reference/requirements.txt
+	@Tools/setup.sh python3 python3-venv
+	python3 -m venv .venv
+	.venv/bin/pip install --quiet -r $<
+	@touch $@
+
+.PHONY: format
+format: ## format the Swift sources in place
+	swift format --in-place --recursive $(formatted)
+
+.PHONY: lint
+lint: ## check the formatting
+	swift format lint --strict --recursive $(formatted)
+
+# Builds only if nothing was built, so that `make && sudo make install` leaves no files of root's in the clone.
+.PHONY: install
+install: $(LIMN) ## install the program and its model: PREFIX=/usr/local
+	install -d "$(bin)" "$(share)/limn/weights" "$(share)/limn/tokenizer"
+	install -m 755 $(LIMN) "$(bin)/limn"
+	rm -rf "$(share)/limn/weights/icons-64"
+	cp -RP weights/icons-64 "$(share)/limn/weights/"
+	cp -RP tokenizer/. "$(share)/limn/tokenizer/"
+	chmod -R u=rwX,go=rX "$(share)/limn"
+	install -d "$(share)/bash-completion/completions" "$(share)/zsh/site-functions" \
+		"$(share)/fish/vendor_completions.d"
+	$(LIMN) --generate-completion-script bash > "$(share)/bash-completion/completions/limn"
+	$(LIMN) --generate-completion-script zsh > "$(share)/zsh/site-functions/_limn"
+	$(LIMN) --generate-completion-script fish > "$(share)/fish/vendor_completions.d/limn.fish"
+
+$(LIMN):
+	$(MAKE) build
+
+.PHONY: uninstall
+uninstall: ## remove what `make install` installed
+	rm -f "$(bin)/limn" "$(share)/bash-completion/completions/limn" "$(share)/zsh/site-functions/_limn" \
+		"$(share)/fish/vendor_completions.d/limn.fish"
+	rm -rf "$(share)/limn"
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf .build .build-*
+
+.PHONY: setup
+setup: ## install the Debian packages that are missing
+	@Tools/setup.sh
