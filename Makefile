@@ -21,7 +21,7 @@ export LIMN_RUN_PROMPT := $(value PROMPT)
 
 .PHONY: build
 build: setup ## build the program (.build/release/limn)
-	swift build -c release --product limn
+	swift build -c release --product limn --static-swift-stdlib
 
 .PHONY: help
 help: ## list the targets

@@ -12,10 +12,11 @@ static bool runs_here(const limn_kernels *kernels) {
     if (kernels == &limn_kernels_avx512bf16)
         return __builtin_cpu_supports("avx512bf16") && runs_here(&limn_kernels_avx512);
     if (kernels == &limn_kernels_avx512)
-        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
+        return runs_here(&limn_kernels_avx2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
             && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
     if (kernels == &limn_kernels_avx2)
-        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c")
+            && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
 #endif
     return true;
 }
@@ -207,11 +208,11 @@ void limn_silu(const limn_kernels *kernels, const float *x, long count, float *o
     kernels->silu(x, count, output);
 }
 
-void limn_f16_to_f32(const limn_kernels *kernels, const uint16_t *x, long count, float *output) {
+void limn_f16_to_f32(const limn_kernels *kernels, const void *x, long count, float *output) {
     kernels->f16_to_f32(x, count, output);
 }
 
-void limn_bf16_to_f32(const limn_kernels *kernels, const uint16_t *x, long count, float *output) {
+void limn_bf16_to_f32(const limn_kernels *kernels, const void *x, long count, float *output) {
     kernels->bf16_to_f32(x, count, output);
 }
 

@@ -13,8 +13,8 @@ struct limn_kernels {
     void (*layer_norm)(const float *x, const float *weight, const float *bias, float epsilon, long channels,
                        long first, long last, limn_element output_element, void *output);
     void (*silu)(const float *x, long count, float *output);
-    void (*f16_to_f32)(const uint16_t *x, long count, float *output);
-    void (*bf16_to_f32)(const uint16_t *x, long count, float *output);
+    void (*f16_to_f32)(const void *x, long count, float *output);
+    void (*bf16_to_f32)(const void *x, long count, float *output);
     void (*rows_to_bf16)(const float *x, long channels, const float *second, long second_channels,
                        long first, long last,
                          uint16_t *output);

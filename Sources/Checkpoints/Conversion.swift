@@ -1,5 +1,7 @@
-/// Converts stored values of any dtype to float32. All other code goes through `convert`, so a faster kernel need
-/// only be put in here.
+import CKernels
+
+/// Converts stored values of any dtype to float32. The half precisions, in which most weights come, go through a
+/// kernel.
 ///
 /// Values are little-endian, as the format has them and as every platform of ours is. The bytes need not be
 /// aligned: the data begins at any offset when a writer does not pad the header.
@@ -12,8 +14,8 @@ enum Conversion {
         guard count > 0, let bytes = source.baseAddress, let floats = destination.baseAddress else { return }
         switch dtype {
         case .f32: UnsafeMutableRawPointer(floats).copyMemory(from: bytes, byteCount: count * 4)
-        case .f16: map(bytes, floats, count) { (half: UInt16) in float(half: half) }
-        case .bf16: map(bytes, floats, count) { (top: UInt16) in Float(bitPattern: UInt32(top) << 16) }
+        case .f16: limn_f16_to_f32(limn_kernels_best(), bytes, count, floats)
+        case .bf16: limn_bf16_to_f32(limn_kernels_best(), bytes, count, floats)
         case .f64: map(bytes, floats, count) { (value: Double) in Float(value) }
         case .i64: map(bytes, floats, count) { (value: Int64) in Float(value) }
         case .i32: map(bytes, floats, count) { (value: Int32) in Float(value) }

@@ -62,6 +62,17 @@ final class MappedFile: Sendable {
     func withBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
         try withExtendedLifetime(self) { try body(UnsafeRawBufferPointer(start: start, count: count)) }
     }
+
+    /// Tells the system that these bytes will not be wanted soon: they leave the process's memory, not the cache.
+    func release(_ range: Range<Int>) {
+        guard let start else { return }
+        let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+        guard page > 0 else { return }
+        // Whole pages only: others may hold a neighbour's bytes.
+        let first = (range.lowerBound + page - 1) / page * page
+        let last = range.upperBound / page * page
+        if first < last { madvise(UnsafeMutableRawPointer(mutating: start + first), last - first, MADV_DONTNEED) }
+    }
 }
 
 /// Repeats a system call that a signal interrupted.

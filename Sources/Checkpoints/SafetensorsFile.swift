@@ -32,6 +32,8 @@ package final class SafetensorsFile: TensorSource {
 
     package func withBytes<R>(of name: String, _ body: (UnsafeRawBufferPointer) throws -> R) throws -> R {
         guard let range = ranges[name] else { throw missing(name) }
+        // Weights are packed into memory of their own; keeping the file's pages too would count them twice.
+        defer { if range.count > 1 << 16 { file.release(range) } }
         return try file.withBytes { try body(UnsafeRawBufferPointer(rebasing: $0[range])) }
     }
 }

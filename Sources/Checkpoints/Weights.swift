@@ -26,6 +26,12 @@ package struct Weights: Sendable {
         self.init(.checkpoint(Ledger(source, rules: rules)), prefix: "")
     }
 
+    /// Weights that tick off keys and check shapes, but give undefined values in place of the file's: tells whether a
+    /// file fits its configuration without reading gigabytes.
+    package static func unread(_ source: any TensorSource, rules: KeyRules = .none) -> Weights {
+        Weights(.checkpoint(Ledger(source, rules: rules, readsValues: false)), prefix: "")
+    }
+
     /// Weights for benchmarks: any key of any shape exists, with values that depend on key and seed only. See
     /// `RandomTensors`.
     package static func random(seed: UInt64) -> Weights {
@@ -92,12 +98,14 @@ private final class Ledger: Sendable {
     let rules: KeyRules
     /// Name in Models → key in the file.
     let fileKeys: [String: String]
+    private let readsValues: Bool
     private let ambiguity: CheckpointError?
     private let used = Mutex<Set<String>>([])
 
-    init(_ source: any TensorSource, rules: KeyRules) {
+    init(_ source: any TensorSource, rules: KeyRules, readsValues: Bool = true) {
         self.source = source
         self.rules = rules
+        self.readsValues = readsValues
         do throws(CheckpointError) {
             fileKeys = try rules.map(source.tensors.keys, path: source.path)
             ambiguity = nil
@@ -123,6 +131,11 @@ private final class Ledger: Sendable {
                     + "The file does not fit its config.json")
         }
         used.withLock { _ = $0.insert(key) }
+        guard readsValues else {
+            return try withScratch(info.elementCount, path: source.path, tensor: key) { floats in
+                try body(UnsafeBufferPointer(floats))
+            }
+        }
         return try source.withFloat32(fileKey, body)
     }
 
@@ -133,6 +146,7 @@ private final class Ledger: Sendable {
     }
 
     func finish() throws {
+        Scratch.release()
         if let ambiguity { throw ambiguity }
         let used = used.withLock { $0 }
         let unread = fileKeys.keys.filter { !used.contains($0) && !rules.isIgnorable($0) }.sorted()

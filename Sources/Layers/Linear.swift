@@ -21,18 +21,24 @@ package struct Linear: Sendable {
 
     /// Several linears over the same input as one product; their outputs lie side by side in the channels.
     package init(joining sources: [LayerSource], in inChannels: Int, out outChannels: Int, bias: Bool) throws {
-        var rows: [Float] = []
+        guard let compute = sources.first?.compute else { throw TensorError("no layers to join") }
+        let count = outChannels * inChannels
+        // Not an array: its size comes from a configuration that no weight has been checked against yet, and an array
+        // for which there is no memory traps.
+        let rows = try Memory(byteCount: sources.count * count * MemoryLayout<Float>.stride)
         var biases: [Float] = []
-        rows.reserveCapacity(sources.count * inChannels * outChannels)
-        for source in sources {
-            try source.weights.read("weight", shape: [outChannels, inChannels]) { rows.append(contentsOf: $0) }
+        for (index, source) in sources.enumerated() {
+            try source.weights.read("weight", shape: [outChannels, inChannels]) { part in
+                guard let base = part.baseAddress else { return }
+                (rows.floats + index * count).update(from: base, count: part.count)
+            }
             if bias { biases += try source.array("bias", count: outChannels) }
         }
-        guard let compute = sources.first?.compute else { throw TensorError("no layers to join") }
-        packed = try rows.withUnsafeBufferPointer {
+        packed = try withExtendedLifetime(rows) {
             try PackedWeights(
-                weight: $0, bias: bias ? biases : nil, inChannels: inChannels,
-                outChannels: sources.count * outChannels, compute: compute)
+                weight: UnsafeBufferPointer(start: rows.floats, count: sources.count * count),
+                bias: bias ? biases : nil, inChannels: inChannels, outChannels: sources.count * outChannels,
+                compute: compute)
         }
     }
 

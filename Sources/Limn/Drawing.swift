@@ -59,7 +59,7 @@ extension Model {
             var own = request
             own.seed = (request.seed ?? 0) &+ UInt64(index)
             own.count = 1
-            own.latents = try request.latents?.pictures()[index]
+            own.latents = try request.latents?.alone(index)
             picture.request = own
             picture.latents = try Latents(
                 batch: 1, channels: shape.channels, height: shape.height, width: shape.width, values: latents)
@@ -79,10 +79,10 @@ extension Model {
     private func condition(_ job: PreparedRequest, guided: Bool, tell: (Event) -> Void) throws -> Conditioning {
         var texts = [job.request.prompt]
         if guided { texts.insert(job.request.negativePrompt, at: 0) }
-        let ids = try texts.map { text in
+        let ids = try texts.enumerated().map { index, text in
             let tokens = try tokenizer.encode(text)
             if let dropped = tokens.dropped {
-                let which = texts.count == 2 && text == texts[0] ? "negative prompt" : "prompt"
+                let which = index < texts.count - 1 ? "negative prompt" : "prompt"
                 let quoted = dropped.count > 200 ? dropped.prefix(200) + "…" : dropped[...]
                 tell(
                     .warning(

@@ -37,13 +37,22 @@ public struct Inspection: Sendable, Encodable {
         /// Elements of all tensors together.
         public let parameters: Int
         public let bytes: Int
+        /// The tensors by name, if they were asked for.
+        public let listing: [Tensor]?
 
         public var tensors: Int { tensorsByType.values.reduce(0, +) }
 
         private enum CodingKeys: String, CodingKey {
-            case name, file, parameters, bytes
+            case name, file, parameters, bytes, listing
             case tensorsByType = "tensors_by_type"
         }
+    }
+
+    /// One tensor of a file.
+    public struct Tensor: Sendable, Encodable, Equatable {
+        public let name: String
+        public let type: String
+        public let shape: [Int]
     }
 
     private enum CodingKeys: String, CodingKey {
@@ -51,9 +60,12 @@ public struct Inspection: Sendable, Encodable {
         case isLoadable = "loadable"
     }
 
-    /// - Parameter path: a diffusers folder, a safetensors file or an index of several
+    /// - Parameters:
+    ///   - path: a diffusers folder, a safetensors file or an index of several
+    ///   - listsTensors: whether each tensor is listed too
     /// - Throws: `LimnError` if there is nothing at `path`, or a file that cannot be read
-    public init(of path: String) throws {
+    public init(of path: String, listsTensors: Bool = false) throws {
+        guard !path.isEmpty else { throw LimnError("the name is empty; give a folder's or a file's", isUsage: true) }
         var isFolder = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
             throw LimnError("\(path): there is no such file or folder")
@@ -61,7 +73,7 @@ public struct Inspection: Sendable, Encodable {
         self.path = path
         if isFolder {
             (kind, isLoadable) = ("a model folder", false)
-            inspectFolder()
+            inspectFolder(listsTensors)
             isLoadable = problems.isEmpty
         } else {
             let source = try withLimnErrors { () -> any TensorSource in
@@ -70,7 +82,7 @@ public struct Inspection: Sendable, Encodable {
             }
             kind = Self.kind(of: source)
             isLoadable = false
-            parts = [Part(name: Self.lastComponent(path), source)]
+            parts = [Part(name: Self.lastComponent(path), source, listsTensors)]
             if let notes = (source as? SafetensorsFile)?.metadata, !notes.isEmpty {
                 facts = notes.sorted { $0.key < $1.key }.prefix(20).map {
                     Fact(name: $0.key, value: String($0.value.prefix(200)))
@@ -85,7 +97,7 @@ public struct Inspection: Sendable, Encodable {
 }
 
 extension Inspection.Part {
-    init(name: String, _ source: any TensorSource) {
+    init(name: String, _ source: any TensorSource, _ listsTensors: Bool) {
         self.name = name
         file = source.path
         var types: [String: Int] = [:]
@@ -97,15 +109,20 @@ extension Inspection.Part {
             bytes += tensor.byteCount
         }
         tensorsByType = types
+        listing = listsTensors ? source.tensors.values.map(Inspection.Tensor.init).sorted { $0.name < $1.name } : nil
         (self.parameters, self.bytes) = (parameters, bytes)
     }
+}
+
+extension Inspection.Tensor {
+    init(_ tensor: TensorInfo) { (name, type, shape) = (tensor.name, tensor.dtype.rawValue, tensor.shape) }
 }
 
 // MARK: - Folders
 
 extension Inspection {
-    private mutating func inspectFolder() {
-        for part in ModelParts.Part.allCases { inspect(part) }
+    private mutating func inspectFolder(_ listsTensors: Bool) {
+        for part in ModelParts.Part.allCases { inspect(part, listsTensors) }
         inspectTokenizer()
         if !exists("scheduler/scheduler_config.json") { problems.append("scheduler/scheduler_config.json is missing") }
         do {
@@ -114,15 +131,24 @@ extension Inspection {
                 if !exists("model_index.json"), parts.isEmpty { kind = "a folder that is not a model's" }
                 return
             }
-            describe(try withLimnErrors { try ModelFolder(path: path) })
+            let folder = try withLimnErrors { try ModelFolder(path: path) }
+            describe(folder)
+            try check(ModelParts(folder), folder)
         } catch {
             problems.append(String(describing: error))
         }
     }
 
+    /// Compares the tensors' names and shapes with the configurations.
+    private mutating func check(_ parts: ModelParts, _ folder: ModelFolder) {
+        _ = attempt { try parts.check(.textEncoder) { try CLIPTextModel($0, folder.text) } }
+        _ = attempt { try parts.check(.unet) { try UNet2DConditionModel($0, folder.unet) } }
+        _ = attempt { try parts.check(.vae) { try AutoencoderKL($0, folder.vae) } }
+    }
+
     private func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: path + "/" + name) }
 
-    private mutating func inspect(_ part: ModelParts.Part) {
+    private mutating func inspect(_ part: ModelParts.Part, _ listsTensors: Bool) {
         let folder = path + "/" + part.rawValue
         guard exists(part.rawValue) else {
             problems.append("\(part.rawValue)/ is missing")
@@ -130,7 +156,7 @@ extension Inspection {
         }
         _ = attempt { try ConfigFile(path: folder + "/config.json") }
         if let source = attempt({ try openTensors(folder: folder, base: part.base) }) {
-            parts.append(Part(name: part.rawValue, source))
+            parts.append(Part(name: part.rawValue, source, listsTensors))
         }
     }
 

@@ -73,7 +73,7 @@ public actor Model {
     ///   tensor missing, left over or misshapen
     public static func load(from path: String, options: LoadOptions = LoadOptions()) async throws -> Model {
         // Off the cooperative pool: loading blocks for seconds.
-        try await ModelExecutor.detached { try withLimnErrors { try Model(path: path, options: options) } }
+        try await ModelExecutor.detached { _ in try withLimnErrors { try Model(path: path, options: options) } }
     }
 
     private init(path: String, options: LoadOptions) throws {

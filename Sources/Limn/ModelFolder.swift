@@ -18,6 +18,10 @@ package struct ModelFolder: Sendable {
     /// The folder's own name.
     package var name: String { URL(filePath: path).standardizedFileURL.lastPathComponent }
 
+    private static let partClasses = [
+        ("unet", "UNet2DConditionModel"), ("vae", "AutoencoderKL"), ("text_encoder", "CLIPTextModel"),
+    ]
+
     private static let supportedPipelines = [
         "StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline", "StableDiffusionInpaintPipeline",
     ]
@@ -29,6 +33,10 @@ package struct ModelFolder: Sendable {
         let index = path + "/model_index.json"
         if FileManager.default.fileExists(atPath: index) {
             let file = try ConfigFile(path: index)
+            for (part, supported) in Self.partClasses {
+                guard let found = file.partClass(part), found != supported else { continue }
+                throw file.unsupported(part, "of the class \"\(found)\"", supported: supported)
+            }
             pipelineClass = try file.optionalString("_class_name")
             if let pipelineClass, !Self.supportedPipelines.contains(pipelineClass) {
                 throw file.unsupported(
@@ -76,10 +84,7 @@ package struct ModelFolder: Sendable {
 
     private static func scheduler(_ folder: String) throws -> SchedulerConfig {
         let path = folder + "/scheduler/scheduler_config.json"
-        guard let data = try? Data(contentsOf: URL(filePath: path)) else {
-            throw LimnError("\(path): cannot be read; a diffusers model folder has it")
-        }
-        return try SchedulerConfig(json: data, file: path).readAsStableDiffusion()
+        return try SchedulerConfig(json: try ConfigFile.data(path: path), file: path).readAsStableDiffusion()
     }
 
     private static func recommendedGuidance(_ folder: String) throws -> Float? {

@@ -32,11 +32,23 @@ package struct ModelParts {
 
     /// Builds a network from its part and makes sure that no tensor was missing, left over or misshapen.
     func load<Network>(_ part: Part, _ compute: Compute, _ build: (LayerSource) throws -> Network) throws -> Network {
-        guard let source = sources[part] else { throw LimnError("the part \(part.rawValue) was not opened") }
-        let weights = Weights(source, rules: part.rules)
+        let weights = Weights(try source(part), rules: part.rules)
         let network = try build(LayerSource(weights, compute: compute))
         try weights.finish()
         return network
+    }
+
+    /// Does what `load` does, with the same errors, but reads no values and keeps nothing.
+    func check<Network>(_ part: Part, _ build: (LayerSource) throws -> Network) throws {
+        let compute = Compute(kernels: try Kernels.chosen(), threads: 1)
+        let weights = Weights.unread(try source(part), rules: part.rules)
+        try compute.arena.plan { _ = try build(LayerSource(weights, compute: compute)) }
+        try weights.finish()
+    }
+
+    private func source(_ part: Part) throws -> any TensorSource {
+        guard let source = sources[part] else { throw LimnError("the part \(part.rawValue) was not opened") }
+        return source
     }
 
     /// FNV-1a over names, shapes and types of all tensors and the first bytes of each: tells models apart without

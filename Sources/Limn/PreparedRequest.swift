@@ -47,10 +47,10 @@ struct PreparedRequest {
         guard guidanceScale.isFinite, (0...1000).contains(guidanceScale) else {
             throw usage("a guidance scale of \(guidanceScale) is out of range; give 0 to 1000, 1 for none")
         }
-        guard (1...folder.text.layerCount).contains(request.clipSkip) else {
+        guard (1...folder.text.largestClipSkip).contains(request.clipSkip) else {
             throw usage(
                 "clip skip \(request.clipSkip) is out of range: this text encoder has \(folder.text.layerCount) "
-                    + "layers, so 1 to \(folder.text.layerCount) can be asked for")
+                    + "layers, so 1 to \(folder.text.largestClipSkip) can be asked for")
         }
         (width, height) = try Self.size(request, folder)
         generator = try GeneratorName(named: request.generator)

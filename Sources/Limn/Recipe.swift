@@ -56,19 +56,19 @@ public struct Recipe: Sendable {
         func check(_ digest: String?, _ given: String?, _ what: String, _ flag: String) throws {
             guard let digest, isExact else { return }
             guard let given else {
-                throw LimnError("the picture was made from \(what): give it with \(flag)", isUsage: true)
+                throw LimnError("to draw this again, \(what) is needed: give it with \(flag)", isUsage: true)
             }
             guard digest == given else {
-                throw LimnError("\(flag) is not \(what) that the picture was made from", isUsage: true)
+                throw LimnError("\(flag) is not \(what); give the same again, or draw without --from", isUsage: true)
             }
         }
-        try check(stored.initImage, initImage.map(StoredRequest.digest), "a picture", "-i")
-        try check(stored.mask, mask.map(StoredRequest.digest), "a mask", "--mask")
+        try check(stored.initImage, initImage.map(StoredRequest.digest), "the picture it was made from", "-i")
+        try check(stored.mask, mask.map(StoredRequest.digest), "the mask it was made with", "--mask")
         // A file of latents may hold those of a whole batch: this picture's own are looked for.
         let latents = try latents.map { given in
             try given.pictures().first { StoredRequest.digest($0) == stored.latents } ?? given
         }
-        try check(stored.latents, latents.map(StoredRequest.digest), "starting noise", "--latents")
+        try check(stored.latents, latents.map(StoredRequest.digest), "the starting noise it was made from", "--latents")
         var request = stored.request
         (request.initImage, request.mask, request.latents) = (initImage, mask, latents)
         return request

@@ -80,10 +80,11 @@ public struct Latents: Sendable, Equatable {
         Array(values[index * valuesPerPicture..<(index + 1) * valuesPerPicture])
     }
 
-    /// The latents of each picture on its own.
-    func pictures() throws -> [Latents] {
-        try (0..<batch).map {
-            try Latents(batch: 1, channels: channels, height: height, width: width, values: picture($0))
-        }
+    /// The latents of one picture.
+    func alone(_ index: Int) throws -> Latents {
+        try Latents(batch: 1, channels: channels, height: height, width: width, values: picture(index))
     }
+
+    /// The latents of each picture on its own.
+    func pictures() throws -> [Latents] { try (0..<batch).map(alone) }
 }

@@ -21,7 +21,21 @@ enum Main {
             exit(error.isUsage ? ExitCode.validationFailure.rawValue : ExitCode.failure.rawValue)
         } catch {
             // The parser's own: help, version, completion scripts, and wrong flags.
-            LimnCommand.exit(withError: error)
+            guard LimnCommand.exitCode(for: error) == .validationFailure else { LimnCommand.exit(withError: error) }
+            Console.error(usageMessage(error))
+            exit(ExitCode.validationFailure.rawValue)
         }
+    }
+
+    /// What the parser says of wrong flags, in two lines: what is wrong, and where to read on.
+    private static func usageMessage(_ error: any Error) -> String {
+        let message = LimnCommand.message(for: error).split(separator: "\n").map { line in
+            String(line.drop { $0 == " " })
+        }
+        let text = message.joined(separator: " ")
+        let pointer = LimnCommand.fullMessage(for: error).split(separator: "\n").last.map { line in
+            "\n" + line.drop { $0 == " " }
+        }
+        return text.prefix(1).lowercased() + text.dropFirst() + (pointer ?? "")
     }
 }

@@ -17,7 +17,6 @@ struct GenerateCommand: AsyncParsableCommand {
               echo "a red apple" | limn -
 
             A prompt that is the name of a subcommand is written with -p: limn -p info. \
-            An empty prompt draws what the model thinks of unasked.
 
             Output names may hold {seed}, and %d, %03d or {index} for the number of the picture from 1. \
             A file is never written over: if output.png is there, the picture goes to output-1.png, and so on; \

@@ -28,7 +28,10 @@ struct WordOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Draw a picture again as its file tells; flags that are given change what it says.",
+            """
+            Draw a picture again as its file tells; flags that are given change what it says. Pictures, masks and \
+            latents that it was made from must be given again.
+            """,
             valueName: "picture"),
         completion: .file(extensions: ["png"]))
     var from: String?

@@ -29,6 +29,9 @@ struct Generation {
         let display = ProgressDisplay(isQuiet: flags.output.quiet)
         let recipe = try flags.words.from.map { try Recipe(contentsOf: $0) }
         let request = try RequestBuilder(flags: flags, recipe: recipe).request()
+        guard recipe != nil || !request.prompt.allSatisfy(\.isWhitespace) else {
+            throw LimnError("the prompt is empty; say what to draw, such as: limn \"a red apple\"", isUsage: true)
+        }
         let path = try modelPath(recipe)
         display.loading(path)
         let clock = ContinuousClock()

@@ -7,8 +7,8 @@ struct InspectCommand: ParsableCommand {
         commandName: "inspect",
         abstract: "Tell what a model's folder or a weight file holds, and what is missing.",
         discussion: """
-            Reads configurations and headers, not the weights. Ends with 1 if a folder cannot be loaded or a file \
-            cannot be read.
+            Reads configurations and headers, not the weights, and compares them. Ends with 1 if a folder cannot be \
+            loaded or a file cannot be read.
 
             Examples:
               limn inspect weights/icons-64
@@ -18,11 +18,14 @@ struct InspectCommand: ParsableCommand {
     @Argument(help: "A diffusers folder, or a safetensors file.", completion: .file())
     var model: String
 
+    @Flag(help: "List every tensor: its name, type and shape.")
+    var tensors = false
+
     @Flag(help: "One line of JSON.")
     var json = false
 
     func run() throws {
-        let inspection = try Inspection(of: model)
+        let inspection = try Inspection(of: model, listsTensors: tensors)
         try Console.output(json ? JSONLine.text(inspection) : Console.printable(Self.text(inspection)))
         if !inspection.problems.isEmpty { throw ExitCode.failure }
     }
@@ -40,6 +43,7 @@ struct InspectCommand: ParsableCommand {
                 "\(part.name): \(part.tensors) tensors (\(types.joined(separator: ", "))), "
                     + "\(shown(part.parameters, unit: 1000, ["", " thousand", " million", " billion"])) parameters, "
                     + shown(part.bytes, unit: 1024, [" bytes", " KiB", " MiB", " GiB"]))
+            lines += (part.listing ?? []).map { "  \($0.name)  \($0.type) \($0.shape)" }
         }
         if !inspection.problems.isEmpty { lines += ["", "It cannot be loaded:"] }
         lines += inspection.problems.map { "  - \($0.replacing("\n", with: " "))" }

@@ -32,8 +32,10 @@ package final class Arena {
 
     /// Runs `body` without computing, and makes room for all that it allocates.
     ///
-    /// - Precondition: no tensor of this arena is alive.
+    /// - Throws: `TensorError` if a tensor of this arena is still alive, for the plan would give its place away; what
+    ///   `body` throws; or that there is not enough memory
     package func plan(_ body: () throws -> Void) throws {
+        guard live == 0 else { throw TensorError("\(live) tensors of the last run are still in use") }
         isPlanning = true
         reset()
         do {

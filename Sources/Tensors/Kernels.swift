@@ -22,8 +22,10 @@ package struct Kernels: @unchecked Sendable {
     ///
     /// - Throws: `TensorError` if the variable names a set that is unknown or that this CPU cannot run.
     package static func chosen() throws -> Kernels {
+        guard let wish = getenv("LIMN_KERNELS").map({ String(cString: $0) }), !wish.isEmpty else {
+            return Kernels(table: limn_kernels_best())
+        }
         let sets = available
-        guard let wish = getenv("LIMN_KERNELS").map({ String(cString: $0) }), !wish.isEmpty else { return sets[0] }
         guard let kernels = sets.first(where: { $0.name == wish }) else {
             let names = sets.map(\.name).joined(separator: ", ")
             throw TensorError(

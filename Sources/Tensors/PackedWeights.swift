@@ -57,6 +57,8 @@ package final class PackedWeights: @unchecked Sendable {
         } else {
             biasMemory = nil
         }
+        // Planning asks only whether the weights are there and fit; memory that nobody touches costs nothing.
+        if compute.arena.isPlanning { return }
         let job = PackingJob(
             table: table, element: element.code, weight: base, out: outChannels, input: inChannels, taps: taps,
             activation: activation.code,

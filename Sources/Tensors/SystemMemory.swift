@@ -5,10 +5,33 @@ enum SystemMemory {
     /// Bytes, by /proc/meminfo and the control group's limit; nil if neither can be read.
     static var available: Int? {
         let whole = SystemFile.value("/proc/meminfo", key: "MemAvailable:").map { $0 * 1024 }
-        let limit = SystemFile.firstLine("/sys/fs/cgroup/memory.max").flatMap { Int($0) }
-        let used = SystemFile.firstLine("/sys/fs/cgroup/memory.current").flatMap { Int($0) }
-        guard let limit, let used else { return whole }
-        return min(whole ?? Int.max, max(0, limit - used))
+        return [whole, ControlGroup.version2.available, ControlGroup.version1.available].compactMap { $0 }.min()
+    }
+
+    /// A kind of control groups, by the files that tell its memory.
+    struct ControlGroup {
+        var limit: String
+        var usage: String
+        var statistics: String
+        /// Keys of `statistics` for the pages that hold files.
+        var fileKeys: [String]
+
+        static let version2 = ControlGroup(
+            limit: "/sys/fs/cgroup/memory.max", usage: "/sys/fs/cgroup/memory.current",
+            statistics: "/sys/fs/cgroup/memory.stat", fileKeys: ["inactive_file ", "active_file "])
+        static let version1 = ControlGroup(
+            limit: "/sys/fs/cgroup/memory/memory.limit_in_bytes", usage: "/sys/fs/cgroup/memory/memory.usage_in_bytes",
+            statistics: "/sys/fs/cgroup/memory/memory.stat", fileKeys: ["total_inactive_file ", "total_active_file "])
+
+        /// nil if there is no limit.
+        var available: Int? {
+            guard let limit = SystemFile.firstLine(limit).flatMap({ Int($0) }),
+                let used = SystemFile.firstLine(usage).flatMap({ Int($0) })
+            else { return nil }
+            // The pages of files count as used, those of a model just mapped too, but are given up for others.
+            let files = fileKeys.reduce(0) { $0 + (SystemFile.value(statistics, key: $1) ?? 0) }
+            return max(0, limit - max(0, used - files))
+        }
     }
 }
 

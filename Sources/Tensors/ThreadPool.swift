@@ -118,7 +118,7 @@ private final class Shared: @unchecked Sendable {
         self.body.store(unsafeBitCast(body, to: UInt.self), ordering: .relaxed)
         taskCount.store(count, ordering: .relaxed)
         completed.store(0, ordering: .relaxed)
-        let job = (ticket.load(ordering: .relaxed) >> 32) &+ 1
+        let job = ((ticket.load(ordering: .relaxed) >> 32) &+ 1) & 0xffff_ffff
         ticket.store(job << 32 | UInt64(count), ordering: .sequentiallyConsistent)
         if sleepers.load(ordering: .sequentiallyConsistent) > 0 {
             pthread_mutex_lock(mutex)

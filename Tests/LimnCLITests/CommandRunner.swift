@@ -136,10 +136,8 @@ func expectFailure(
         #expect(outcome.error.contains(word), "\(outcome.error)", sourceLocation: sourceLocation)
     }
     let lines = outcome.error.split(separator: "\n")
-    if !outcome.error.hasPrefix("Error:") {
-        #expect((1...2).contains(lines.count), "\(outcome.error)", sourceLocation: sourceLocation)
-        #expect(outcome.error.hasPrefix("limn: "), "\(outcome.error)", sourceLocation: sourceLocation)
-    }
+    #expect((1...2).contains(lines.count), "\(outcome.error)", sourceLocation: sourceLocation)
+    #expect(outcome.error.hasPrefix("limn: "), "\(outcome.error)", sourceLocation: sourceLocation)
     for name in ["LimnError", "ModelError", "CheckpointError", "Optional(", "Swift."] {
         #expect(!outcome.error.contains(name), "\(outcome.error)", sourceLocation: sourceLocation)
     }

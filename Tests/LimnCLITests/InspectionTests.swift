@@ -65,6 +65,20 @@ struct InspectionTests {
         }
     }
 
+    @Test func inspectListsTensors() async throws {
+        let file = CommandRunner.tinyModel + "/text_encoder/model.safetensors"
+        let plain = try await runner.run(["inspect", file])
+        let listed = try await runner.run(["inspect", file, "--tensors"])
+        #expect(!plain.output.contains("layer_norm1.weight") && listed.output.contains("layer_norm1.weight  F"))
+        let report = try json(try await runner.run(["inspect", CommandRunner.tinyModel, "--tensors", "--json"]))
+        for part in try #require(report["parts"] as? [[String: Any]]) {
+            let types = try #require(part["tensors_by_type"] as? [String: Int])
+            let listing = try #require(part["listing"] as? [[String: Any]])
+            #expect(listing.count == types.values.reduce(0, +))
+            #expect(listing.allSatisfy { $0["shape"] is [Int] && $0["name"] is String && $0["type"] is String })
+        }
+    }
+
     @Test func inspectReadsASingleFile() async throws {
         let unet = try await runner.run([
             "inspect", Fixtures.path("pipeline-inpaint/unet/diffusion_pytorch_model.safetensors"),

@@ -2,11 +2,13 @@ import Testing
 
 /// Prompts of every kind: empty, enormous, not text at all.
 struct PromptTests {
-    @Test func anEmptyPromptIsAllowed() async throws {
+    @Test func anEmptyPromptIsRefused() async throws {
         let runner = try CommandRunner()
-        let outcome = try await runner.draw([""])
-        #expect(outcome.status == 0, "\(outcome.error)")
-        #expect(runner.files == ["output.png"])
+        for prompt in ["", "   ", "\t\n"] {
+            expectFailure(try await runner.draw([prompt]), status: 64, "the prompt is empty")
+        }
+        expectFailure(try await runner.draw(["-"], input: [10]), status: 64, "the prompt is empty")
+        #expect(runner.files.isEmpty)
     }
 
     @Test func comesFromStandardInputToo() async throws {

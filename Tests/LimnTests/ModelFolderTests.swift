@@ -47,9 +47,23 @@ import Testing
         }
     }
 
+    /// A device in the place of a configuration would be read for ever.
+    @Test(
+        .timeLimit(.minutes(1)),
+        arguments: ["unet/config.json", "model_index.json", "scheduler/scheduler_config.json"])
+    func whatIsNoOrdinaryFileIsNotRead(_ file: String) async throws {
+        let folder = try copy {
+            try FileManager.default.removeItem(atPath: $0.file(file))
+            try FileManager.default.createSymbolicLink(atPath: $0.file(file), withDestinationPath: "/dev/zero")
+        }
+        let text = await failure(folder)
+        #expect(text.contains(file) && text.contains("ordinary file"), "\(text)")
+    }
+
     @Test func otherClassesAreNamedWithWhatIsSupported() async throws {
         for (file, old, new) in [
             ("model_index.json", "StableDiffusionPipeline", "FluxPipeline"),
+            ("model_index.json", "UNet2DConditionModel", "Transformer2DModel"),
             ("unet/config.json", "UNet2DConditionModel", "Transformer3D"),
             ("vae/config.json", "AutoencoderKL", "VQModel"),
             ("text_encoder/config.json", "CLIPTextModel", "BertModel"),

@@ -113,6 +113,19 @@ extension GroundFloor {
             #expect(arena.unplannedCount == 0)
         }
 
+        /// Its place would be given to another tensor, and given back in the middle of the next run.
+        @Test func aTensorAliveKeepsThePlanFromBeginning() throws {
+            try arena.plan { try chain([160, 160]) }
+            var tensor: Tensor? = try compute.tensor(1, 1, 1, 160)
+            tensor?.buffer.update(repeating: 7)
+            #expect(throws: TensorError.self) { try arena.plan { try chain([3200]) } }
+            #expect(!arena.isPlanning && arena.capacity == 320)
+            #expect(tensor?.values == [Float](repeating: 7, count: 160))
+            tensor = nil
+            try arena.plan { try chain([3200]) }
+            #expect(arena.capacity == 3200)
+        }
+
         @Test func emptyTensorsDoNotKeepTheArenaBusy() throws {
             try arena.plan { try chain([160, 0, 160]) }
             try chain([160, 0, 160])

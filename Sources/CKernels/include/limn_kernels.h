@@ -15,7 +15,7 @@ typedef struct limn_kernels limn_kernels;
 const limn_kernels *limn_kernels_best(void);
 // The i-th set that this CPU can run, fastest first; NULL past the end.
 const limn_kernels *limn_kernels_at(long index);
-// "avx512", "avx2", "neon" or "portable".
+// "avx512bf16", "avx512", "avx2", "neon" or "portable".
 const char *limn_kernels_name(const limn_kernels *kernels);
 
 // Cores that the process may run on by its affinity mask; 0 if that cannot be told.
@@ -146,5 +146,6 @@ void limn_silu(const limn_kernels *kernels, const float *x, long count, float *o
 // Rows [first, last) of concat(x, second), [rows, channels], as bfloat16, each row padded to an even number of values.
 void limn_rows_to_bf16(const limn_kernels *kernels, const float *x, long channels, const float *second, long second_channels,
                        long first, long last, uint16_t *output);
-void limn_f16_to_f32(const limn_kernels *kernels, const uint16_t *x, long count, float *output);
-void limn_bf16_to_f32(const limn_kernels *kernels, const uint16_t *x, long count, float *output);
+// 16-bit values at any address, aligned or not.
+void limn_f16_to_f32(const limn_kernels *kernels, const void *x, long count, float *output);
+void limn_bf16_to_f32(const limn_kernels *kernels, const void *x, long count, float *output);

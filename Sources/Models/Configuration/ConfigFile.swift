@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Glibc
 
 /// What is wrong with a model's configuration or inputs, in words for people.
 package struct ModelError: Error, CustomStringConvertible, Sendable, Equatable {
@@ -13,24 +14,34 @@ package struct ConfigFile: Sendable {
 
     /// - Throws: `ModelError` if the file cannot be read or is not a JSON object.
     package init(path: String) throws {
-        let data: Data
-        do {
-            // A configuration is a few kilobytes; whatever is not a plain file of that kind is not one.
-            let attributes = try FileManager.default.attributesOfItem(atPath: path)
-            let size = (attributes[.size] as? Int) ?? 0
-            guard size <= 4 << 20 else { throw ModelError("\(path): \(size) bytes are too many for a configuration") }
-            data = try Data(contentsOf: URL(filePath: path))
-        } catch let error as ModelError {
-            throw error
-        } catch {
-            throw ModelError("\(path): cannot be read; a diffusers model folder has such a file for each part")
-        }
+        let data = try Self.data(path: path)
         do {
             values = try JSONDecoder().decode([String: JSONValue].self, from: data)
         } catch {
             throw ModelError("\(path): this is not a JSON object; get the file again from where the model came from")
         }
         self.path = path
+    }
+
+    /// The bytes of a configuration: a plain file of a few kilobytes, for a pipe would be waited for and a device
+    /// read for ever.
+    ///
+    /// - Throws: `ModelError` if it is none or cannot be read
+    package static func data(path: String) throws -> Data {
+        var status = stat()
+        guard stat(path, &status) == 0 else {
+            throw ModelError("\(path): cannot be read; a diffusers model folder has such a file for each part")
+        }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            throw ModelError("\(path): this is not an ordinary file, but a configuration was expected")
+        }
+        guard status.st_size <= 4 << 20 else {
+            throw ModelError("\(path): \(status.st_size) bytes are too many for a configuration")
+        }
+        guard let data = try? Data(contentsOf: URL(filePath: path)) else {
+            throw ModelError("\(path): cannot be read; you may not be allowed to")
+        }
+        return data
     }
 
     package init(path: String, values: [String: JSONValue]) {
@@ -41,6 +52,7 @@ package struct ConfigFile: Sendable {
     private func value(_ key: String) -> JSONValue? { values[key] == .null ? nil : values[key] }
 
     package func isSet(_ key: String) -> Bool { value(key) != nil }
+    package func isList(_ key: String) -> Bool { if case .array = values[key] { true } else { false } }
     /// Whether the key is there, be it null.
     package func has(_ key: String) -> Bool { values[key] != nil }
 
@@ -101,6 +113,14 @@ package struct ConfigFile: Sendable {
             guard case .string(let string) = $0 else { throw wrong(key, value, expected: "a list of names") }
             return string
         }
+    }
+
+    /// The class of a pipeline's part, which `model_index.json` gives as [library, class]; nil if it does not.
+    package func partClass(_ part: String) -> String? {
+        guard case .array(let pair)? = value(part), pair.count == 2, case .string(let name) = pair[1] else {
+            return nil
+        }
+        return name
     }
 
     package func ints(_ key: String, default fallback: [Int], in range: ClosedRange<Int>) throws -> [Int] {

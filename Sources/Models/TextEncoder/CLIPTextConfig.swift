@@ -13,6 +13,9 @@ package struct CLIPTextConfig: Sendable, Equatable {
 
     package init() {}
 
+    /// The largest clip skip: all layers may be left out, for the embeddings are states too, as diffusers counts.
+    package var largestClipSkip: Int { layerCount + 1 }
+
     /// - Throws: `ModelError` naming file, key, value and what was expected.
     package init(_ file: ConfigFile) throws {
         vocabularySize = try file.int("vocab_size", default: 49408, in: 1...2_000_000)
@@ -22,6 +25,8 @@ package struct CLIPTextConfig: Sendable, Equatable {
         headCount = try file.int("num_attention_heads", default: 8, in: 1...256)
         maximumLength = try file.int("max_position_embeddings", default: 77, in: 2...8192)
         epsilon = try file.float("layer_norm_eps", default: 1e-5)
+        // Read by diffusers' pipelines, not by the model: padding would be hidden from the text.
+        try file.requireOff("use_attention_mask", reason: "padding is part of the text here, as in Stable Diffusion")
         switch try file.string("hidden_act", default: "quick_gelu") {
         case "quick_gelu": activation = .quickGELU
         case "gelu": activation = .gelu

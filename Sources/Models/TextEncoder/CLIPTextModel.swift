@@ -17,19 +17,16 @@ package struct CLIPTextModel: Sendable {
             source("final_layer_norm"), channels: config.hiddenSize, epsilon: config.epsilon)
     }
 
-    /// All layers may be left out: the embeddings are states too, as diffusers counts.
-    package var largestClipSkip: Int { config.layerCount + 1 }
-
     /// - Parameters:
     ///   - ids: one list of token ids a text, all of one length
     ///   - clipSkip: 1 for the last layer's states, 2 for those of the one before, as the webui counts
     /// - Returns: [texts, 1, tokens, hiddenSize] after the final norm
     /// - Throws: `ModelError` if an id or the length is outside what the model was made for
     package func callAsFunction(_ ids: [[Int]], clipSkip: Int = 1, _ compute: Compute) throws -> Tensor {
-        guard (1...largestClipSkip).contains(clipSkip) else {
+        guard (1...config.largestClipSkip).contains(clipSkip) else {
             throw ModelError(
                 "clip skip \(clipSkip) is out of range: this text encoder has \(config.layerCount) layers, so 1 "
-                    + "to \(largestClipSkip) can be asked for")
+                    + "to \(config.largestClipSkip) can be asked for")
         }
         let input = try embeddings(ids)
         func run() throws -> Tensor {

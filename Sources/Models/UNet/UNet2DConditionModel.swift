@@ -101,7 +101,7 @@ package struct UNet2DConditionModel: Sendable {
         let state = UNetState(
             time: try timeEmbedding(timestep, conditioning, compute), conditioning: conditioning,
             compute: compute)
-        var h = try convIn(latents, compute)
+        var h = try convIn(config.centerInputSample ? try centered(latents, compute) : latents, compute)
         var skips: [Tensor] = []
         skips.reserveCapacity(64)
         skips.append(h)
@@ -110,5 +110,13 @@ package struct UNet2DConditionModel: Sendable {
         for block in upBlocks { h = try block(h, skips: &skips, state) }
         h = try convNormOut(h, compute, silu: true)
         return try convOut(h, compute)
+    }
+
+    /// 2x − 1: models of pixels in 0…1 (`center_input_sample`).
+    private func centered(_ x: Tensor, _ compute: Compute) throws -> Tensor {
+        let result = try compute.tensor(x.batch, x.height, x.width, x.channels)
+        if compute.arena.isPlanning { return result }
+        for index in 0..<x.count { result.pointer[index] = 2 * x.pointer[index] - 1 }
+        return result
     }
 }

@@ -3,7 +3,7 @@ extension UNetConfig {
     package init(_ file: ConfigFile) throws {
         self.init()
         try Self.refuseUnsupported(file)
-        sampleSize = try file.int("sample_size", default: 64, in: 1...4096)
+        sampleSize = try Self.sampleSize(file)
         inChannels = try file.int("in_channels", default: 4, in: 1...64)
         outChannels = try file.int("out_channels", default: 4, in: 1...64)
         centerInputSample = try file.bool("center_input_sample", default: false)
@@ -14,8 +14,8 @@ extension UNetConfig {
         _ = try file.int("downsample_padding", default: 1, in: 1...1)
         normGroups = try file.int("norm_num_groups", default: 32, in: 1...1024)
         normEpsilon = try file.float("norm_eps", default: 1e-5)
-        convInKernel = try file.int("conv_in_kernel", default: 3, in: 1...7)
-        convOutKernel = try file.int("conv_out_kernel", default: 3, in: 1...7)
+        convInKernel = try Self.kernel(file, "conv_in_kernel")
+        convOutKernel = try Self.kernel(file, "conv_out_kernel")
         if let channels = blockOutChannels.first(where: { $0 % normGroups != 0 }) {
             throw ModelError(
                 "\(file.path): \(channels) channels do not divide into norm_num_groups = \(normGroups)")
@@ -23,6 +23,23 @@ extension UNetConfig {
         for (channels, heads) in zip(blockOutChannels, attentionHeads) where channels % heads != 0 {
             throw ModelError("\(file.path): \(channels) channels do not divide into \(heads) attention heads")
         }
+    }
+
+    /// One number, or height and width.
+    private static func sampleSize(_ file: ConfigFile) throws -> Int {
+        guard file.isList("sample_size") else { return try file.int("sample_size", default: 64, in: 1...4096) }
+        let sides = try file.ints("sample_size", default: [], in: 1...4096)
+        guard let side = sides.first, sides == [side, side] else {
+            throw file.unsupported("sample_size", "\(sides)", supported: "one number, or the same one twice")
+        }
+        return side
+    }
+
+    /// The sides of a convolution that keeps the size of its input.
+    private static func kernel(_ file: ConfigFile, _ key: String) throws -> Int {
+        let side = try file.int(key, default: 3, in: 1...7)
+        guard side % 2 == 1 else { throw file.unsupported(key, "\(side)", supported: "1, 3, 5 and 7") }
+        return side
     }
 
     private static func refuseUnsupported(_ file: ConfigFile) throws {

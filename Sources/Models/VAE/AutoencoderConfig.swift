@@ -9,8 +9,6 @@ package struct AutoencoderConfig: Sendable, Equatable {
     package var usesQuantConv = true
     package var usesPostQuantConv = true
     package var scalingFactor: Float = 0.18215
-    package var shiftFactor: Float = 0
-    package var sampleSize = 512
 
     package init() {}
 
@@ -29,8 +27,6 @@ package struct AutoencoderConfig: Sendable, Equatable {
         usesQuantConv = try file.bool("use_quant_conv", default: true)
         usesPostQuantConv = try file.bool("use_post_quant_conv", default: true)
         scalingFactor = try file.float("scaling_factor", default: 0.18215)
-        shiftFactor = try file.float("shift_factor", default: 0)
-        sampleSize = try file.int("sample_size", default: 32, in: 1...16384)
         try file.requireOff("latents_mean", reason: "latents are scaled by one factor only")
         try file.requireOff("latents_std", reason: "latents are scaled by one factor only")
         guard scalingFactor > 0 else {

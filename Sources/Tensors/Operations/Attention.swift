@@ -49,6 +49,8 @@ extension Compute {
             throw TensorError("attention was given operands of different kinds")
         }
         let output = try tensor(q.batch, q.height, q.width, heads * dim, q.element)
+        // The kernels know addresses alone: what these belong to must not be released before they are done.
+        defer { withExtendedLifetime((q, k, values, output)) {} }
         var a = limn_attention(
             element: q.element.code, query: query.pointer, key: key.pointer, values: UnsafeRawPointer(values.raw),
             query_stride: q.channels, key_stride: k.channels, batch: q.batch, heads: heads, dim: dim,
@@ -79,6 +81,7 @@ extension Compute {
             persistent
             ? try Tensor(batch: v.batch, height: heads, width: dim, channels: v.pixels, element: v.element)
             : try tensor(v.batch, heads, dim, v.pixels, v.element)
+        defer { withExtendedLifetime((v, output)) {} }
         let job = TransposeJob(
             element: v.element.code, values: values.pointer, stride: v.channels, heads: heads, dim: dim,
             keys: v.pixels, output: output.raw)

@@ -53,6 +53,8 @@ extension Compute {
         let width =
             (size.width + geometry.padLeft + geometry.padRight - weights.kernelWidth) / geometry.stride + 1
         let output = try tensor(x.batch, height, width, weights.outChannels)
+        // The kernels know addresses alone: what these belong to must not be released before they are done.
+        defer { withExtendedLifetime((x, second, weights, batchBias, residual, output)) {} }
         let c = limn_convolution(
             element: x.element.code, source: (UnsafeRawPointer(x.raw), second.map { UnsafeRawPointer($0.raw) }),
             channels: (x.channels, second?.channels ?? 0), batch: x.batch, in_height: x.height, in_width: x.width,
@@ -75,6 +77,7 @@ extension Compute {
         let x = try operands(x, nil, of: weights).0
         let element = asOperand ? operandElement(channels: weights.outChannels) : .float32
         let output = try tensor(x.batch, x.height, x.width, weights.outChannels, element)
+        defer { withExtendedLifetime((x, weights, residual, output)) {} }
         let rows = x.rows
         let c = limn_convolution(
             element: x.element.code, source: (UnsafeRawPointer(x.raw), nil), channels: (x.channels, 0), batch: 1,
@@ -101,6 +104,7 @@ extension Compute {
             throw TensorError("bfloat16 values were given to a layer that multiplies float32")
         }
         let output = try tensor(x.batch, x.height, x.width, channels, .bfloat16)
+        defer { withExtendedLifetime((x, second, output)) {} }
         let job = ConversionJob(
             table: kernels.table, x: UnsafePointer(x.pointer), channels: x.channels,
             second: second.map { UnsafePointer($0.pointer) }, secondChannels: second?.channels ?? 0, rows: x.rows,

@@ -46,6 +46,8 @@ extension Compute {
             affine: affine.pointer, output_element: output.element.code, output: output.raw)
         // Doubles in the memory of twice as many floats; the arena's granule keeps them aligned.
         let partials = try tensor(1, 1, 2, limn_group_norm_partials(&norm))
+        // The kernels know addresses alone: what these belong to must not be released before they are done.
+        defer { withExtendedLifetime((x, second, weight, bias, modulation, affine, partials, output)) {} }
         norm.partials = UnsafeMutableRawPointer(partials.pointer).assumingMemoryBound(to: Double.self)
         let job = GroupNormJob(table: kernels.table, norm: norm)
         let tasks = limn_group_norm_tasks(&norm)
@@ -71,6 +73,7 @@ extension Compute {
     ) throws -> Tensor {
         let element = asOperand ? operandElement(channels: x.channels) : .float32
         let output = try tensor(x.batch, x.height, x.width, x.channels, element)
+        defer { withExtendedLifetime((x, weight, bias, output)) {} }
         let job = LayerNormJob(
             table: kernels.table, x: UnsafePointer(x.pointer), weight: weight.pointer, bias: bias.pointer,
             epsilon: epsilon, channels: x.channels, rows: x.rows,
@@ -89,6 +92,7 @@ extension Compute {
     /// x·sigmoid(x).
     package func silu(_ x: Tensor) throws -> Tensor {
         let output = try tensor(x.batch, x.height, x.width, x.channels)
+        defer { withExtendedLifetime((x, output)) {} }
         let job = ElementwiseJob(
             table: kernels.table, x: UnsafePointer(x.pointer), count: x.count, output: output.pointer)
         try run(.other, tasks: 1, job) { context, _, _ in
