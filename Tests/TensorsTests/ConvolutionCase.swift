@@ -38,11 +38,13 @@ struct ConvolutionInputs {
     let batchBias: [Float]
     let residual: [Float]
 
-    init(_ c: ConvolutionCase, _ random: inout SplitMix) {
+    /// - Parameter operands: what the product's operands are rounded to, so that products of them are exact
+    init(_ c: ConvolutionCase, _ random: inout SplitMix, operands: Element = .float32) {
         let outputs = c.batch * c.outHeight * c.outWidth * c.out
-        x = random.values(c.batch * c.height * c.width * c.channels.0)
-        second = random.values(c.batch * c.height * c.width * c.channels.1)
-        weight = random.values(c.out * c.depth, deviation: 1 / Float(c.depth).squareRoot())
+        func rounded(_ values: [Float]) -> [Float] { operands == .float32 ? values : values.map(\.bfloat16) }
+        x = rounded(random.values(c.batch * c.height * c.width * c.channels.0))
+        second = rounded(random.values(c.batch * c.height * c.width * c.channels.1))
+        weight = rounded(random.values(c.out * c.depth, deviation: 1 / Float(c.depth).squareRoot()))
         bias = random.values(c.out)
         batchBias = random.values(c.batch * c.out)
         residual = random.values(outputs)

@@ -18,7 +18,7 @@ extension GroundFloor {
         }
 
         /// A few hundred cases that together meet every size, channel count, kernel, stride, padding and option.
-        private static func mixed(_ count: Int, seed: UInt64) -> [ConvolutionCase] {
+        static func mixed(_ count: Int, seed: UInt64) -> [ConvolutionCase] {
             var random = SplitMix(seed)
             var sizes = Deck([1, 2, 3, 5, 7, 13])
             var channels = Deck([1, 3, 4, 7, 15, 16, 17, 31, 63, 64, 65, 100])

@@ -19,6 +19,27 @@ struct Machine {
     }
 }
 
+extension Machine {
+    /// The machines whose kernels multiply bfloat16 numbers, set to do so.
+    static var withBfloat16: [Machine] {
+        Kernels.available.filter { $0.multiplies(.bfloat16) }.map { kernels in
+            Machine(
+                kernels: kernels,
+                computes: threadCounts.compactMap {
+                    try? Compute(kernels: kernels, threads: $0, operands: .bfloat16)
+                })
+        }
+    }
+}
+
+extension Float {
+    /// The nearest number of eight mantissa bits, ties to even.
+    var bfloat16: Float {
+        let bits = bitPattern
+        return Float(bitPattern: (bits &+ 0x7fff &+ (bits >> 16 & 1)) & 0xffff_0000)
+    }
+}
+
 /// Runs an operation on every machine with every number of threads: the first result is compared with the reference,
 /// the others must be the same bits.
 func check(
