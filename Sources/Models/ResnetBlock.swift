@@ -51,10 +51,11 @@ package struct ResnetBlock: Sendable {
     ) throws -> Tensor {
         var projected: Tensor?
         if let time, let timeProjection { projected = try timeProjection(time, compute) }
-        let shortcut = try convShortcut?(x, compute, with: skip) ?? x
         var h = try norm1(x, compute, with: skip, silu: true)
         h = try conv1(h, compute, batchBias: conditioning == .add ? projected : nil)
         h = try norm2(h, compute, modulation: conditioning == .scaleShift ? projected : nil, silu: true)
+        // Not sooner: while the first half runs, its memory is needed there.
+        let shortcut = try convShortcut?(x, compute, with: skip) ?? x
         return try conv2(h, compute, residual: shortcut)
     }
 }
