@@ -9,6 +9,7 @@ const float limn_zeros[LIMN_MAX_CHANNELS];
 static bool runs_here(const limn_kernels *kernels) {
 #if defined(__x86_64__)
     __builtin_cpu_init();
+    if (kernels == &limn_kernels_amx) return runs_here(&limn_kernels_avx512bf16) && limn_amx_is_usable();
     if (kernels == &limn_kernels_avx512bf16)
         return __builtin_cpu_supports("avx512bf16") && runs_here(&limn_kernels_avx512);
     if (kernels == &limn_kernels_avx512)
@@ -24,7 +25,7 @@ static bool runs_here(const limn_kernels *kernels) {
 const limn_kernels *limn_kernels_at(long index) {
     static const limn_kernels *const fastest_first[] = {
 #if defined(__x86_64__)
-        &limn_kernels_avx512bf16, &limn_kernels_avx512, &limn_kernels_avx2,
+        &limn_kernels_amx, &limn_kernels_avx512bf16, &limn_kernels_avx512, &limn_kernels_avx2,
 #elif defined(__aarch64__)
         &limn_kernels_neon,
 #endif
@@ -89,10 +90,10 @@ void limn_pack_task(const limn_kernels *kernels, limn_element element, const flo
 
 // ---- Convolution and linear
 
-product_cut limn_product_cut(const limn_convolution *c, long panel) {
+product_cut limn_product_cut(const limn_convolution *c, long panel, long task_rows) {
     product_cut cut;
     cut.rows = c->batch * c->out_height * c->out_width;
-    cut.row_blocks = ceil_div(cut.rows, ROWS_PER_TASK);
+    cut.row_blocks = ceil_div(cut.rows, task_rows);
     cut.panels = ceil_div(c->out_channels, panel_outputs(panel, c->activation));
     const long enough = 16;
     const long most = PANELS_PER_TASK * 64 / panel;
@@ -104,13 +105,16 @@ product_cut limn_product_cut(const limn_convolution *c, long panel) {
 }
 
 long limn_convolution_tasks(const limn_kernels *kernels, const limn_convolution *c) {
-    const product_cut cut = limn_product_cut(c, kernels->panel);
+    const product_cut cut = limn_product_cut(c, kernels->panel, kernels->task_rows[c->element]);
     return cut.row_blocks * cut.panel_groups;
 }
 
 size_t limn_convolution_scratch(const limn_kernels *kernels, const limn_convolution *c) {
-    const size_t pointers = sizeof(float *) * ROWS_PER_TASK * 2 * c->kernel_height * c->kernel_width;
-    return pointers + sizeof(float) * ROWS_PER_TASK * kernels->panel;
+    const long rows = kernels->task_rows[c->element];
+    const size_t pointers = sizeof(void *) * rows * 2 * c->kernel_height * c->kernel_width;
+    if (kernels->scratch_convolution_bf16 && c->element == LIMN_BF16)
+        return pointers + kernels->scratch_convolution_bf16(c);
+    return pointers + sizeof(float) * rows * kernels->panel;
 }
 
 void limn_convolution_task(const limn_kernels *kernels, const limn_convolution *c, long task, void *scratch) {
@@ -120,10 +124,11 @@ void limn_convolution_task(const limn_kernels *kernels, const limn_convolution *
 // ---- Attention
 
 long limn_attention_tasks(const limn_kernels *kernels, const limn_attention *a) {
-    return a->batch * a->heads * ceil_div(a->queries, kernels->panel);
+    return a->batch * a->heads * ceil_div(a->queries, kernels->task_queries[a->element]);
 }
 
 size_t limn_attention_scratch(const limn_kernels *kernels, const limn_attention *a) {
+    if (kernels->scratch_attention_bf16 && a->element == LIMN_BF16) return kernels->scratch_attention_bf16(a);
     const size_t panel = kernels->panel;
     const size_t rows = a->dim > KEYS_PER_BLOCK ? a->dim : KEYS_PER_BLOCK;
     // query panel, output panel, score tile, running maximum and sum, row pointers

@@ -5,9 +5,14 @@
 struct limn_kernels {
     const char *name;
     long panel;  // columns in a packed panel
+    // By element: how operations are cut into tasks.
+    long task_rows[2], task_queries[2];
     // By element; NULL where the set has no such product.
     void (*convolution_task[2])(const limn_convolution *, long task, void *scratch);
     void (*attention_task[2])(const limn_attention *, long task, void *scratch);
+    // Bytes that a bfloat16 task wants, where that is not what the other sets want; else NULL.
+    size_t (*scratch_convolution_bf16)(const limn_convolution *);
+    size_t (*scratch_attention_bf16)(const limn_attention *);
     void (*group_norm_statistics_task)(const limn_group_norm *, long task);
     void (*group_norm_apply_task)(const limn_group_norm *, long task);
     void (*layer_norm)(const float *x, const float *weight, const float *bias, float epsilon, long channels,
@@ -22,7 +27,9 @@ struct limn_kernels {
 
 extern const limn_kernels limn_kernels_portable;
 #if defined(__x86_64__)
-extern const limn_kernels limn_kernels_avx512bf16, limn_kernels_avx512, limn_kernels_avx2;
+extern const limn_kernels limn_kernels_amx, limn_kernels_avx512bf16, limn_kernels_avx512, limn_kernels_avx2;
+// Whether the CPU has AMX and the system lets this process use it.
+bool limn_amx_is_usable(void);
 #elif defined(__aarch64__)
 extern const limn_kernels limn_kernels_neon;
 #endif
@@ -30,6 +37,8 @@ extern const limn_kernels limn_kernels_neon;
 // How operations are cut into tasks; shared by all instruction sets.
 enum {
     ROWS_PER_TASK = 96,      // output rows of a product task: a multiple of the 6-row microkernel
+    ROWS_PER_TILE_TASK = 256,  // where tiles do it: more, for the weights must come from further than they are used
+    QUERY_PANELS = 2,        // panels of queries in a task of attention through tiles
     PANELS_PER_TASK = 5,     // at most
     KEYS_PER_BLOCK = 128,    // attention: keys between two updates of the running softmax
     NORM_ROWS = 64,          // rows of a group-norm task
@@ -61,4 +70,4 @@ static inline long panel_outputs(long panel, limn_activation activation) {
 typedef struct {
     long rows, row_blocks, panels, panels_per_task, panel_groups;
 } product_cut;
-product_cut limn_product_cut(const limn_convolution *c, long panel);
+product_cut limn_product_cut(const limn_convolution *c, long panel, long task_rows);

@@ -8,6 +8,7 @@
 #define UNIT_VALUES 1
 #define UNIT float
 #define VALUE float
+#define TASK_ROWS ROWS_PER_TASK
 #include "product.h"
 #include "convolution.h"
 #include "attention.h"
@@ -15,31 +16,49 @@
 #undef UNIT_VALUES
 #undef UNIT
 #undef VALUE
+#undef TASK_ROWS
 
-#ifdef HAS_BF16_PRODUCT
-#include <immintrin.h>
+#if defined(HAS_BF16_PRODUCT) || defined(HAS_TILES)
 #define PRODUCT_BF16
 #define TYPED(name) name##_bf16
 #define UNIT_VALUES 2
 #define UNIT uint32_t
 #define VALUE uint16_t
+#ifdef HAS_TILES
+#define PRODUCT_TILES
+#define TASK_ROWS ROWS_PER_TILE_TASK
+#define TASK_QUERIES (QUERY_PANELS * PANEL)
+#include "convolution.h"
+#include "tiles.h"
+#include "tile_attention.h"
+#else
+#define TASK_ROWS ROWS_PER_TASK
+#define TASK_QUERIES PANEL
 #include "product.h"
 #include "convolution.h"
 #include "attention.h"
-#undef TYPED
-#undef UNIT_VALUES
-#undef UNIT
-#undef VALUE
+#endif
 #define BF16_TASK(name) name##_bf16
 #else
+#define TASK_ROWS 0
+#define TASK_QUERIES 0
 #define BF16_TASK(name) NULL
+#endif
+
+#ifdef HAS_TILES
+#define TILE_SCRATCH(operation) tile_##operation##_scratch
+#else
+#define TILE_SCRATCH(operation) NULL
 #endif
 
 #define KERNEL_TABLE(label)                                                                      \
     {                                                                                            \
         .name = label, .panel = PANEL,                                                           \
+        .task_rows = {ROWS_PER_TASK, TASK_ROWS}, .task_queries = {PANEL, TASK_QUERIES},          \
         .convolution_task = {convolution_task_f32, BF16_TASK(convolution_task)},                 \
         .attention_task = {attention_task_f32, BF16_TASK(attention_task)},                       \
+        .scratch_convolution_bf16 = TILE_SCRATCH(convolution),                                   \
+        .scratch_attention_bf16 = TILE_SCRATCH(attention),                                       \
         .group_norm_statistics_task = group_norm_statistics_task,                                \
         .group_norm_apply_task = group_norm_apply_task, .layer_norm = layer_norm,                \
         .silu = silu_array, .f16_to_f32 = f16_to_f32, .bf16_to_f32 = bf16_to_f32,                \

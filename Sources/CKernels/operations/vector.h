@@ -23,6 +23,7 @@ INLINE vf load_part(const float *p, long count) {
 INLINE void store_part(float *p, vf v, long count) { memcpy(p, &v, sizeof(float) * count); }
 INLINE vf maximum(vf a, vf b) { return __builtin_elementwise_max(a, b); }
 INLINE vf minimum(vf a, vf b) { return __builtin_elementwise_min(a, b); }
+INLINE bool any_greater(vf a, vf b) { return __builtin_reduce_or(a > b) != 0; }
 INLINE float sum_lanes(vf v) {
     float sum = 0;
     for (int i = 0; i < LANES; i++) sum += v[i];
