@@ -3,6 +3,7 @@
 #define LANES 16
 #define PANEL 64
 #define MICRO_ROWS 6
+#define HAS_BF16_CONVERSION
 #define HAS_TILES
 #define _GNU_SOURCE
 #include "kernels.h"

@@ -38,7 +38,7 @@ extern const limn_kernels limn_kernels_neon;
 enum {
     ROWS_PER_TASK = 96,      // output rows of a product task: a multiple of the 6-row microkernel
     ROWS_PER_TILE_TASK = 256,  // where tiles do it: more, for the weights must come from further than they are used
-    QUERY_PANELS = 2,        // panels of queries in a task of attention through tiles
+    QUERY_PANELS = 4,        // panels of queries in a task of attention through tiles
     PANELS_PER_TASK = 5,     // at most
     KEYS_PER_BLOCK = 128,    // attention: keys between two updates of the running softmax
     NORM_ROWS = 64,          // rows of a group-norm task

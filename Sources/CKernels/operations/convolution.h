@@ -41,6 +41,12 @@ INLINE void TYPED(finish_columns)(const limn_convolution *c, long first, long co
                                   const float *tile, bool whole, long part) {
 #define PART(p) (whole ? load(p) : load_part(p, part))
     const long pixels = c->out_height * c->out_width, from = column + j;
+    // Copies, for the compiler cannot know that the output does not overwrite the description.
+    const limn_activation activation = c->activation;
+    const limn_element element = c->output_element;
+    const float *const residual = c->residual;
+    void *const output = c->output;
+    const long stride = c->out_channels;
     const vf bias = c->bias ? PART(c->bias + from) : (vf){};
     vf gate_bias = {};
     if (c->activation == LIMN_ACTIVATION_GEGLU && c->bias) gate_bias = PART(c->bias + c->out_channels + from);
@@ -50,19 +56,19 @@ INLINE void TYPED(finish_columns)(const limn_convolution *c, long first, long co
         const vf shift = c->batch_bias ? bias + PART(c->batch_bias + b * c->out_channels + from) : bias;
         for (; i < last; i++) {
             vf v = load(tile + i * PANEL + j) + shift;
-            const long at = (first + i) * c->out_channels + from;
-            switch (c->activation) {
+            const long at = (first + i) * stride + from;
+            switch (activation) {
                 case LIMN_ACTIVATION_NONE: break;
                 case LIMN_ACTIVATION_SILU: v = silu(v); break;
                 case LIMN_ACTIVATION_GELU: v = gelu(v); break;
                 case LIMN_ACTIVATION_QUICK_GELU: v = quick_gelu(v); break;
                 case LIMN_ACTIVATION_GEGLU: v *= gelu(load(tile + i * PANEL + gates + j) + gate_bias); break;
             }
-            if (c->residual) v += PART(c->residual + at);
+            if (residual) v += PART(residual + at);
             if (whole)
-                store_element(c->output_element, c->output, at, v);
+                store_element(element, output, at, v);
             else
-                store_element_part(c->output_element, c->output, at, v, part);
+                store_element_part(element, output, at, v, part);
         }
     }
 #undef PART

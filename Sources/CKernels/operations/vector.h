@@ -7,9 +7,9 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-typedef float vf __attribute__((vector_size(4 * LANES)));
-typedef int32_t vi __attribute__((vector_size(4 * LANES)));
-typedef float vf_unaligned __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+typedef float vf __attribute__((ext_vector_type(LANES)));
+typedef int32_t vi __attribute__((ext_vector_type(LANES)));
+typedef float vf_unaligned __attribute__((ext_vector_type(LANES), aligned(4), may_alias));
 
 INLINE vf load(const float *p) { return *(const vf_unaligned *)p; }
 INLINE void store(float *p, vf v) { *(vf_unaligned *)p = v; }
@@ -21,8 +21,9 @@ INLINE vf load_part(const float *p, long count) {
     return v;
 }
 INLINE void store_part(float *p, vf v, long count) { memcpy(p, &v, sizeof(float) * count); }
-INLINE vf maximum(vf a, vf b) { return __builtin_elementwise_max(a, b); }
-INLINE vf minimum(vf a, vf b) { return __builtin_elementwise_min(a, b); }
+// One instruction each: what becomes of a NaN is left open, unlike in the compiler's own maximum.
+INLINE vf maximum(vf a, vf b) { return a > b ? a : b; }
+INLINE vf minimum(vf a, vf b) { return a < b ? a : b; }
 INLINE bool any_greater(vf a, vf b) { return __builtin_reduce_or(a > b) != 0; }
 INLINE float sum_lanes(vf v) {
     float sum = 0;
@@ -30,15 +31,19 @@ INLINE float sum_lanes(vf v) {
     return sum;
 }
 
-typedef uint16_t vh __attribute__((vector_size(2 * LANES)));
-typedef uint16_t vh_unaligned __attribute__((vector_size(2 * LANES), aligned(2), may_alias));
-typedef uint32_t vu __attribute__((vector_size(4 * LANES)));
+typedef uint16_t vh __attribute__((ext_vector_type(LANES)));
+typedef uint16_t vh_unaligned __attribute__((ext_vector_type(LANES), aligned(2), may_alias));
+typedef uint32_t vu __attribute__((ext_vector_type(LANES)));
 
 // To the nearest bfloat16, ties to even. Activations are finite, so NaNs need no care here: one that overflows its
 // payload becomes an infinity or a zero, and the picture's last check finds what is not finite.
 INLINE vh to_bf16(vf v) {
+#ifdef HAS_BF16_CONVERSION
+    return (vh)_mm512_cvtneps_pbh((__m512)v);
+#else
     const vu bits = (vu)v;
     return __builtin_convertvector((bits + 0x7fff + (bits >> 16 & 1)) >> 16, vh);
+#endif
 }
 INLINE void store_bf16(uint16_t *p, vf v) { *(vh_unaligned *)p = to_bf16(v); }
 INLINE void store_bf16_part(uint16_t *p, vf v, long count) {
