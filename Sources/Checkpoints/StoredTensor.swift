@@ -33,9 +33,11 @@ package struct StoredTensor: Sendable {
     }
 
     /// The same values in memory of their own, in the form that they have.
-    package func copied() throws -> StoredTensor {
+    ///
+    /// - Parameter path: the file's, for messages
+    package func copied(path: String) throws -> StoredTensor {
         guard let block = Scratch.take(max(bytes.count, 1)) else {
-            throw CheckpointError(path: "", problem: "there is not enough memory for \(bytes.count) bytes")
+            throw CheckpointError(path: path, problem: "there is not enough memory for \(bytes.count) bytes")
         }
         block.memory.copyMemory(from: address, byteCount: bytes.count)
         release()

@@ -28,8 +28,8 @@ struct WordOptions: ParsableArguments {
 
     @Flag(
         help: """
-            Draw within about 1.6 GB where that can be done: weights are read from their files over and over. Slower, \
-            the same picture.
+            Draw within about 1.6 GB where that can be done: weights are read from their files again and again. A \
+            little slower, the same picture.
             """)
     var lowMemory = false
 
