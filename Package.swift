@@ -41,6 +41,7 @@ let package = Package(
 
         // Tests mirror Sources.
         .target(name: "TestSupport", dependencies: ["Checkpoints"], path: "Tests/TestSupport"),
+        .target(name: "AllocationCounting", path: "Tests/AllocationCounting"),
         .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"]),
         .testTarget(name: "TokenizersTests", dependencies: ["Tokenizers", "TestSupport"]),
         .testTarget(name: "SamplingTests", dependencies: ["Sampling", "TestSupport"]),
@@ -48,7 +49,8 @@ let package = Package(
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
         .testTarget(name: "ModelsTests", dependencies: ["Models", "TestSupport"]),
         .testTarget(
-            name: "LimnTests", dependencies: ["Limn", "Checkpoints", "Images", "Sampling", "TestSupport"]),
+            name: "LimnTests",
+            dependencies: ["Limn", "Checkpoints", "Images", "Sampling", "TestSupport", "AllocationCounting"]),
         .testTarget(name: "LimnCLITests", dependencies: ["Limn", "Images", "Checkpoints", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6],

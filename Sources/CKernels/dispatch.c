@@ -59,33 +59,13 @@ bool limn_kernels_support(const limn_kernels *kernels, limn_element element) {
     return kernels->convolution_task[element] != NULL;
 }
 
-void limn_pack_task(const limn_kernels *kernels, limn_element element, const float *weight, long out, long in,
-                    long taps, limn_activation activation, void *packed, long panel) {
-    const long width = kernels->panel, outputs = panel_outputs(width, activation);
-    const long row = in * taps, values = unit_values(element), units = ceil_div(in, values);
-    const float *rows[64];  // the weight row behind each column of the panel, or NULL
-    for (long n = 0; n < width; n++) {
-        const long o = panel * outputs + n % outputs;
-        const long half = n / outputs;  // 1: a gate of GEGLU
-        rows[n] = o < out ? weight + (half * out + o) * row : NULL;
-    }
-    const long panel_units = taps * units * width;
-    enum { BLOCK = 16 };  // input channels at a time, so that the strided reads stay in cache over the taps
-    for (long u0 = 0; u0 < units; u0 += BLOCK)
-        for (long tap = 0; tap < taps; tap++)
-            for (long u = u0; u < min_long(u0 + BLOCK, units); u++) {
-                const long at = panel * panel_units + (tap * units + u) * width;
-                if (element == LIMN_F32) {
-                    float *to = (float *)packed + at;
-                    for (long n = 0; n < width; n++) to[n] = rows[n] ? rows[n][u * taps + tap] : 0;
-                    continue;
-                }
-                uint16_t *to = (uint16_t *)packed + 2 * at;
-                for (long n = 0; n < 2 * width; n++) {
-                    const long i = 2 * u + n % 2;
-                    to[n] = rows[n / 2] && i < in ? bf16_from(rows[n / 2][i * taps + tap]) : 0;
-                }
-            }
+size_t limn_pack_scratch(const limn_kernels *kernels, const limn_weight *w) {
+    return sizeof(float) * min_long(packing_block(w), w->in) * w->taps * kernels->panel;
+}
+
+void limn_pack_task(const limn_kernels *kernels, limn_element element, const limn_weight *w, void *packed, long panel,
+                    void *scratch) {
+    kernels->pack_task(element, w, packed, panel, scratch);
 }
 
 // ---- Convolution and linear
@@ -213,12 +193,8 @@ void limn_silu(const limn_kernels *kernels, const float *x, long count, float *o
     kernels->silu(x, count, output);
 }
 
-void limn_f16_to_f32(const limn_kernels *kernels, const void *x, long count, float *output) {
-    kernels->f16_to_f32(x, count, output);
-}
-
-void limn_bf16_to_f32(const limn_kernels *kernels, const void *x, long count, float *output) {
-    kernels->bf16_to_f32(x, count, output);
+void limn_stored_to_f32(const limn_kernels *kernels, limn_stored stored, const void *x, long count, float *output) {
+    kernels->stored_to_f32(stored, x, count, output);
 }
 
 void limn_rows_to_bf16(const limn_kernels *kernels, const float *x, long channels, const float *second, long second_channels,

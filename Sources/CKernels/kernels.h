@@ -7,6 +7,7 @@ struct limn_kernels {
     long panel;  // columns in a packed panel
     // By element: how operations are cut into tasks.
     long task_rows[2], task_queries[2];
+    void (*pack_task)(limn_element, const limn_weight *, void *packed, long panel, void *scratch);
     // By element; NULL where the set has no such product.
     void (*convolution_task[2])(const limn_convolution *, long task, void *scratch);
     void (*attention_task[2])(const limn_attention *, long task, void *scratch);
@@ -18,8 +19,7 @@ struct limn_kernels {
     void (*layer_norm)(const float *x, const float *weight, const float *bias, float epsilon, long channels,
                        long first, long last, limn_element output_element, void *output);
     void (*silu)(const float *x, long count, float *output);
-    void (*f16_to_f32)(const void *x, long count, float *output);
-    void (*bf16_to_f32)(const void *x, long count, float *output);
+    void (*stored_to_f32)(limn_stored stored, const void *x, long count, float *output);
     void (*rows_to_bf16)(const float *x, long channels, const float *second, long second_channels,
                        long first, long last,
                          uint16_t *output);
@@ -48,6 +48,7 @@ extern const float limn_zeros[LIMN_MAX_CHANNELS];
 static inline long ceil_div(long a, long b) { return (a + b - 1) / b; }
 // Values of one unit of a product's depth: a float, or two bfloat16.
 static inline long unit_values(limn_element element) { return element == LIMN_BF16 ? 2 : 1; }
+static inline long stored_bytes(limn_stored stored) { return stored == LIMN_STORED_F32 ? 4 : 2; }
 static inline size_t element_bytes(limn_element element) { return element == LIMN_BF16 ? 2 : 4; }
 
 // To the nearest bfloat16, ties to even; a NaN stays one.
@@ -63,6 +64,12 @@ static inline long min_long(long a, long b) { return a < b ? a : b; }
 // Columns of output that one panel yields: GEGLU panels hold as many gates as values.
 static inline long panel_outputs(long panel, limn_activation activation) {
     return activation == LIMN_ACTIVATION_GEGLU ? panel / 2 : panel;
+}
+
+// Inputs that are packed at a time, an even number: enough of each row to read whole cache lines of it.
+static inline long packing_block(const limn_weight *w) {
+    const long enough = 512 / w->taps / 2 * 2;
+    return enough < 2 ? 2 : enough;
 }
 
 // The cut of a product: blocks of rows × groups of panels. Small products get narrower groups, so that there are

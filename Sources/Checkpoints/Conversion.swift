@@ -14,8 +14,8 @@ enum Conversion {
         guard count > 0, let bytes = source.baseAddress, let floats = destination.baseAddress else { return }
         switch dtype {
         case .f32: UnsafeMutableRawPointer(floats).copyMemory(from: bytes, byteCount: count * 4)
-        case .f16: limn_f16_to_f32(limn_kernels_best(), bytes, count, floats)
-        case .bf16: limn_bf16_to_f32(limn_kernels_best(), bytes, count, floats)
+        case .f16: limn_stored_to_f32(limn_kernels_best(), LIMN_STORED_F16, bytes, count, floats)
+        case .bf16: limn_stored_to_f32(limn_kernels_best(), LIMN_STORED_BF16, bytes, count, floats)
         case .f64: map(bytes, floats, count) { (value: Double) in Float(value) }
         case .i64: map(bytes, floats, count) { (value: Int64) in Float(value) }
         case .i32: map(bytes, floats, count) { (value: Int32) in Float(value) }

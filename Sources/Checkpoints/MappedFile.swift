@@ -15,7 +15,7 @@ final class MappedFile: Sendable {
     let path: String
     let count: Int
     // The mapping is never written to, so sharing the address between threads is safe.
-    nonisolated(unsafe) private let start: UnsafeRawPointer?
+    nonisolated(unsafe) let start: UnsafeRawPointer?
 
     /// - Throws: `CheckpointError` if the path is missing, not permitted, a folder, a loop of links, a pipe or a
     ///   device, or cannot be mapped. An empty file is allowed and has no bytes.

@@ -37,7 +37,7 @@ final class RandomTensors: Sendable {
         self.normals = normals
     }
 
-    func read<R>(_ key: String, shape: [Int], _ body: (UnsafeBufferPointer<Float>) throws -> R) throws -> R {
+    func stored(_ key: String, shape: [Int]) throws -> StoredTensor {
         guard let count = checkedCount(shape) else {
             throw CheckpointError(path: Self.path, tensor: key, problem: "its shape \(shape) is impossible")
         }
@@ -46,9 +46,8 @@ final class RandomTensors: Sendable {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         for byte in key.utf8 { hash = (hash ^ UInt64(byte)) &* 0x0100_0000_01B3 }
         var generator = SplitMix64(state: hash ^ seed)
-        return try withScratch(count, path: Self.path, tensor: key) { values in
-            fill(values, mean, deviation, &generator)
-            return try body(UnsafeBufferPointer(values))
+        return try StoredTensor.filling(count, path: Self.path, tensor: key) {
+            fill($0, mean, deviation, &generator)
         }
     }
 

@@ -36,4 +36,10 @@ package final class SafetensorsFile: TensorSource {
         defer { if range.count > 1 << 16 { file.release(range) } }
         return try file.withBytes { try body(UnsafeRawBufferPointer(rebasing: $0[range])) }
     }
+
+    package func stored(_ name: String) throws -> StoredTensor {
+        guard let info = tensors[name], let range = ranges[name] else { throw missing(name) }
+        guard let format = info.dtype.storedFormat else { return try converted(info) }
+        return StoredTensor(format, count: info.elementCount, owner: file, bytes: range)
+    }
 }

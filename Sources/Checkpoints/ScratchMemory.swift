@@ -13,6 +13,13 @@ import Synchronization
 func withScratch<R>(
     _ count: Int, path: String, tensor: String, _ body: (UnsafeMutableBufferPointer<Float>) throws -> R
 ) throws -> R {
+    let block = try scratchBlock(count, path: path, tensor: tensor)
+    defer { Scratch.giveBack(block) }
+    return try body(
+        UnsafeMutableBufferPointer(start: block.memory.bindMemory(to: Float.self, capacity: count), count: count))
+}
+
+func scratchBlock(_ count: Int, path: String, tensor: String) throws -> Scratch.Block {
     let (bytes, overflow) = count.multipliedReportingOverflow(by: 4)
     let rounded = bytes.addingReportingOverflow(64)
     guard count >= 0, !overflow, !rounded.overflow, let block = Scratch.take(rounded.partialValue) else {
@@ -20,9 +27,7 @@ func withScratch<R>(
             path: path, tensor: tensor,
             problem: "there is not enough memory for its \(count) float32 values")
     }
-    defer { Scratch.giveBack(block) }
-    return try body(
-        UnsafeMutableBufferPointer(start: block.memory.bindMemory(to: Float.self, capacity: count), count: count))
+    return block
 }
 
 /// The last scratch memory is kept for the next tensor: a gigabyte of fresh pages, which the system clears, takes

@@ -48,6 +48,11 @@ package final class ShardedSafetensors: TensorSource {
         return try shard.withBytes(of: name, body)
     }
 
+    package func stored(_ name: String) throws -> StoredTensor {
+        guard let shard = shardOfTensor[name] else { throw missing(name) }
+        return try shard.stored(name)
+    }
+
     /// Tensor name → name of the shard, as the index has it.
     private static func weightMap(_ indexPath: String) throws -> [String: String] {
         let file = try MappedFile(path: indexPath)

@@ -11,6 +11,11 @@ package protocol TensorSource: Sendable {
     ///
     /// - Throws: `CheckpointError` if there is no tensor of that name, and what `body` throws.
     func withBytes<R>(of name: String, _ body: (UnsafeRawBufferPointer) throws -> R) throws -> R
+
+    /// A tensor for use in place, where the source can offer that.
+    ///
+    /// - Throws: `CheckpointError` if there is no tensor of that name, or no memory for one that must be converted
+    func stored(_ name: String) throws -> StoredTensor
 }
 
 extension TensorSource {

@@ -80,7 +80,17 @@ package struct Weights: Sendable {
     ) throws -> R {
         switch backing {
         case .checkpoint(let ledger): try ledger.read(full(key), shape: shape, body)
-        case .random(let tensors): try tensors.read(full(key), shape: shape, body)
+        case .random(let tensors): try tensors.stored(full(key), shape: shape).withFloats(body)
+        }
+    }
+
+    /// A tensor in the form that the file has it in, ticked off like one that is read.
+    ///
+    /// - Throws: as `read` does
+    package func stored(_ key: String, shape: [Int]) throws -> StoredTensor {
+        switch backing {
+        case .checkpoint(let ledger): try ledger.stored(full(key), shape: shape)
+        case .random(let tensors): try tensors.stored(full(key), shape: shape)
         }
     }
 
@@ -116,6 +126,25 @@ private final class Ledger: Sendable {
     }
 
     func read<R>(_ key: String, shape: [Int], _ body: (UnsafeBufferPointer<Float>) throws -> R) throws -> R {
+        let (fileKey, info) = try tickOff(key, shape: shape)
+        guard readsValues else {
+            return try withScratch(info.elementCount, path: source.path, tensor: key) { floats in
+                try body(UnsafeBufferPointer(floats))
+            }
+        }
+        return try source.withFloat32(fileKey, body)
+    }
+
+    func stored(_ key: String, shape: [Int]) throws -> StoredTensor {
+        let (fileKey, info) = try tickOff(key, shape: shape)
+        guard readsValues else {
+            return try StoredTensor.filling(info.elementCount, path: source.path, tensor: key) { _ in }
+        }
+        return try source.stored(fileKey)
+    }
+
+    /// The key in the file of a tensor that must be there and of this shape.
+    private func tickOff(_ key: String, shape: [Int]) throws -> (fileKey: String, info: TensorInfo) {
         if let ambiguity { throw ambiguity }
         guard let fileKey = fileKeys[key], let info = source.tensors[fileKey] else {
             throw CheckpointError(
@@ -131,12 +160,7 @@ private final class Ledger: Sendable {
                     + "The file does not fit its config.json")
         }
         used.withLock { _ = $0.insert(key) }
-        guard readsValues else {
-            return try withScratch(info.elementCount, path: source.path, tensor: key) { floats in
-                try body(UnsafeBufferPointer(floats))
-            }
-        }
-        return try source.withFloat32(fileKey, body)
+        return (fileKey, info)
     }
 
     private func fits(stored: [Int], expected: [Int]) -> Bool {

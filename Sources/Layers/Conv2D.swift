@@ -21,11 +21,10 @@ package struct Conv2D: Sendable {
         geometry: ConvolutionGeometry
     ) throws {
         let bias = try source.array("bias", count: outChannels)
-        packed = try source.weights.read("weight", shape: [outChannels, inChannels, kernel, kernel]) {
-            try PackedWeights(
-                weight: $0, bias: bias, inChannels: inChannels, outChannels: outChannels, kernelHeight: kernel,
-                kernelWidth: kernel, compute: source.compute)
-        }
+        packed = try PackedWeights(
+            parts: [try source.weights.stored("weight", shape: [outChannels, inChannels, kernel, kernel])], bias: bias,
+            inChannels: inChannels, outChannels: outChannels, kernelHeight: kernel, kernelWidth: kernel,
+            compute: source.compute)
         self.geometry = geometry
     }
 

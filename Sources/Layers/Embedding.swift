@@ -5,10 +5,13 @@ import Tensors
 package struct Embedding: Sendable {
     package let count: Int
     private let channels: Int
-    private let table: FloatArray
+    private let table: StoredTensor
 
     package init(_ source: LayerSource, count: Int, channels: Int) throws {
-        table = try source.weights.read("weight", shape: [count, channels]) { FloatArray(Array($0)) }
+        // In the form that the file has it; few of its rows are ever looked up.
+        let stored = try source.weights.stored("weight", shape: [count, channels])
+        let staysMapped = source.compute.weights != nil || source.compute.arena.isPlanning
+        table = staysMapped ? stored : try stored.copied(path: source.weights.path)
         self.count = count
         self.channels = channels
     }
@@ -17,8 +20,10 @@ package struct Embedding: Sendable {
     ///
     /// - Precondition: 0 ≤ index < count; callers check what comes from outside.
     package func add(_ index: Int, to row: UnsafeMutablePointer<Float>) {
-        table.withValues { values in
-            for channel in 0..<channels { row[channel] += values[index * channels + channel] }
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: channels) { vector in
+            guard let values = vector.baseAddress else { return }
+            table.copy(index * channels..<(index + 1) * channels, to: values)
+            for channel in 0..<channels { row[channel] += values[channel] }
         }
     }
 }

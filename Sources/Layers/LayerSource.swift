@@ -19,7 +19,18 @@ package struct LayerSource {
     /// The source of element `index` of a module list.
     package func callAsFunction(_ key: String, _ index: Int) -> LayerSource { self("\(key).\(index)") }
 
+    /// A parameter that is used as it is.
     func array(_ key: String, count: Int) throws -> [Float] {
         try weights.read(key, shape: [count]) { Array($0) }
+    }
+}
+
+extension StoredTensor: StoredValues {
+    package var storedFormat: StoredFormat {
+        switch format {
+        case .float32: .float32
+        case .float16: .float16
+        case .bfloat16: .bfloat16
+        }
     }
 }

@@ -32,6 +32,7 @@ extension Model {
             seconds.textEncoder = index == 0 ? textSeconds : 0
             var generator = job.generator.generator(seed: (request.seed ?? 0) &+ UInt64(index))
             if job.kind != .text { report(.encodingPicture, index) }
+            makeRoom()
             let start = try timed(\.vaeEncoder) { try startingPoint(job, index, &generator) }
             let denoiser = try Denoiser(
                 unet: unet, conditioning: conditioning, prediction: scheduler.predictionType,
@@ -40,7 +41,9 @@ extension Model {
             let steps = job.sampler.levels.count - job.firstStep
             report(.denoising(step: 0, steps: steps), index)
             let latents = try timed(\.unet) {
+                makeRoom()
                 try unet.plan(height: shape.height, width: shape.width, conditioning, compute)
+                keepWeights()
                 var last = Compute.seconds
                 return try job.sampler.sample(
                     start.latents, from: job.firstStep, denoise: denoiser.denoised,
@@ -55,6 +58,7 @@ extension Model {
                     })
             }
             report(.decoding, index)
+            makeRoom()
             var picture = try timed(\.vaeDecoder) { try decode(latents, job) }
             var own = request
             own.seed = (request.seed ?? 0) &+ UInt64(index)
@@ -68,6 +72,25 @@ extension Model {
             tell(.picture(picture))
         }
     }
+
+    /// Under a small memory every network gets the room that the one before it had.
+    private func makeRoom() {
+        guard let weights = compute.weights else { return }
+        weights.removeAll()
+        weights.budget = 0
+        compute.arena.releaseMemory()
+    }
+
+    /// Lets as many weights stay packed as there is room for beside the activations just planned.
+    private func keepWeights() {
+        guard let weights = compute.weights else { return }
+        let activations = compute.arena.capacity * MemoryLayout<Float>.stride
+        weights.budget = max(0, Self.lowMemory - activations - weights.sharedBytes)
+    }
+
+    /// Bytes of activations and weights together: leaves room below 1.6 GB for a layer's mapped file, the text's
+    /// states and the program itself.
+    private static let lowMemory = 1_400_000_000
 
     func latentShape(_ job: PreparedRequest) -> LatentShape {
         let factor = folder.vae.factor

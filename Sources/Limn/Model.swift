@@ -11,9 +11,12 @@ public struct LoadOptions: Sendable, Equatable {
     public var threads: Int?
     /// Arithmetic of the networks.
     public var precision = Precision.float32
+    /// Leaves weights in their files and packs them when they are used, all those for which there is no room within
+    /// about 1.5 GB; the pictures are the same. The files must not be changed while the model lives.
+    public var lowMemory = false
 
-    public init(threads: Int? = nil, precision: Precision = .float32) {
-        (self.threads, self.precision) = (threads, precision)
+    public init(threads: Int? = nil, precision: Precision = .float32, lowMemory: Bool = false) {
+        (self.threads, self.precision, self.lowMemory) = (threads, precision, lowMemory)
     }
 }
 
@@ -70,13 +73,15 @@ public actor Model {
     /// Loads a diffusers folder and packs its weights for this CPU.
     ///
     /// - Throws: `LimnError` naming the file and what is wrong with it: a part missing or of an unsupported class, a
-    ///   tensor missing, left over or misshapen
+    ///   tensor missing, left over or misshapen; `CancellationError` if the task was cancelled
     public static func load(from path: String, options: LoadOptions = LoadOptions()) async throws -> Model {
         // Off the cooperative pool: loading blocks for seconds.
-        try await ModelExecutor.detached { _ in try withLimnErrors { try Model(path: path, options: options) } }
+        try await ModelExecutor.detached { isCancelled in
+            try withLimnErrors { try Model(path: path, options: options, isCancelled: isCancelled) }
+        }
     }
 
-    private init(path: String, options: LoadOptions) throws {
+    private init(path: String, options: LoadOptions, isCancelled: @escaping () -> Bool) throws {
         let folder = try ModelFolder(path: path)
         let threads = options.threads ?? ProcessorCount.available
         guard (1...1024).contains(threads) else {
@@ -90,11 +95,15 @@ public actor Model {
                     + "\(folder.text.maximumLength) positions; they are not parts of one model")
         }
         let compute = try Compute(
-            kernels: try Kernels.chosen(), threads: threads, operands: options.precision.operands)
+            kernels: try Kernels.chosen(), threads: threads, operands: options.precision.operands,
+            packsOnUse: options.lowMemory)
+        let belongsToTask = compute.isCancelled
+        compute.isCancelled = isCancelled
         let parts = try ModelParts(folder)
         textEncoder = try parts.load(.textEncoder, compute) { try CLIPTextModel($0, folder.text) }
         unet = try parts.load(.unet, compute) { try UNet2DConditionModel($0, folder.unet) }
         vae = try parts.load(.vae, compute) { try AutoencoderKL($0, folder.vae) }
+        compute.isCancelled = belongsToTask
         (self.folder, self.tokenizer, self.compute) = (folder, tokenizer, compute)
         self.path = path
         self.threads = threads

@@ -26,6 +26,13 @@ struct WordOptions: ParsableArguments {
         completion: .directory)
     var model: String?
 
+    @Flag(
+        help: """
+            Draw within about 1.6 GB where that can be done: weights are read from their files again and again. A \
+            little slower, the same picture.
+            """)
+    var lowMemory = false
+
     @Option(
         help: ArgumentHelp(
             """

@@ -37,6 +37,7 @@ struct Generation {
         let clock = ContinuousClock()
         let start = clock.now
         var options = flags.machine.loadOptions
+        options.lowMemory = flags.words.lowMemory
         // A picture is drawn again with the arithmetic that it was drawn with.
         if flags.machine.precision == nil, let own = recipe?.precision { options.precision = own }
         let model = try await Model.load(from: path, options: options)

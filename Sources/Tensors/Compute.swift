@@ -12,18 +12,21 @@ package final class Compute {
     /// What products' operands are stored as.
     package let operands: Element
     package let arena = Arena()
+    /// Where weights are packed when they are used; nil if they are packed once, at loading.
+    package let weights: WeightStore?
     /// Seconds and floating point operations by kind since the last reset; nil unless somebody wants to know.
     package var profile: Profile?
     /// Asked before every operation; true makes the operation throw `CancellationError`.
     package var isCancelled: () -> Bool = { Task.isCancelled }
 
     /// - Throws: `TensorError` if the kernels cannot multiply such operands
-    package init(kernels: Kernels, threads: Int, operands: Element) throws {
+    package init(kernels: Kernels, threads: Int, operands: Element, packsOnUse: Bool = false) throws {
         guard kernels.multiplies(operands) else {
             throw TensorError("this CPU cannot multiply bfloat16 numbers (AVX-512 BF16); use --precision f32")
         }
         self.kernels = kernels
         self.operands = operands
+        weights = packsOnUse ? WeightStore() : nil
         pool = ThreadPool(threadCount: threads)
     }
 
@@ -31,6 +34,7 @@ package final class Compute {
     package init(kernels: Kernels, threads: Int) {
         self.kernels = kernels
         operands = .float32
+        weights = nil
         pool = ThreadPool(threadCount: threads)
     }
 

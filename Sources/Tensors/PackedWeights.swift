@@ -17,7 +17,8 @@ package enum Activation: Sendable {
     }
 }
 
-/// The weight of a linear or convolution in the kernels' own order, made once when a model loads.
+/// The weight of a linear or convolution in the kernels' own order, made when a model loads, or under a small memory
+/// when the layer runs.
 package final class PackedWeights: @unchecked Sendable {
     package let inChannels: Int
     package let outChannels: Int
@@ -25,31 +26,38 @@ package final class PackedWeights: @unchecked Sendable {
     package let kernelWidth: Int
     package let activation: Activation
     package let element: Element
-    // Written only by `init`.
-    private let memory: Memory
+    /// Bytes of the packed form.
+    package let byteCount: Int
+    // All written only by `init`.
+    private let memory: Memory?
+    /// What to pack when the layer runs.
+    private let parts: [any StoredValues]
     private let biasMemory: Memory?
 
     /// - Parameters:
-    ///   - weight: row-major [out, in, kernelHeight, kernelWidth]; for `.geglu` [2·out, in]
+    ///   - parts: row-major [out, in, kernelHeight, kernelWidth], for `.geglu` [2·out, in]; or parts of it, each with
+    ///     as many rows as the others
     ///   - bias: as many values as the weight has rows, or nil
+    /// - Throws: `TensorError` if the sizes do not fit or memory runs out, `CancellationError` if cancelled
     package init(
-        weight: UnsafeBufferPointer<Float>, bias: [Float]?, inChannels: Int, outChannels: Int,
-        kernelHeight: Int = 1, kernelWidth: Int = 1, activation: Activation = .none, compute: Compute
+        parts: [any StoredValues], bias: [Float]?, inChannels: Int, outChannels: Int, kernelHeight: Int = 1,
+        kernelWidth: Int = 1, activation: Activation = .none, compute: Compute
     ) throws {
         let taps = kernelHeight * kernelWidth
         let rows = activation == .geglu ? 2 * outChannels : outChannels
-        guard inChannels > 0, outChannels > 0, weight.count == rows * inChannels * taps,
-            let base = weight.baseAddress, taps <= LIMN_MAX_TAPS, inChannels <= LIMN_MAX_CHANNELS || taps == 1,
+        guard inChannels > 0, outChannels > 0, taps <= LIMN_MAX_TAPS, inChannels <= LIMN_MAX_CHANNELS || taps == 1,
+            (1...Int(LIMN_MAX_PARTS)).contains(parts.count), rows % parts.count == 0,
+            parts.allSatisfy({ $0.count == rows / parts.count * inChannels * taps }),
             bias.map({ $0.count == rows }) ?? true
         else {
             throw TensorError("a weight of \(rows) × \(inChannels) × \(taps) is not of a size that limn supports")
         }
+        if compute.isCancelled() { throw CancellationError() }
         (self.inChannels, self.outChannels) = (inChannels, outChannels)
         (self.kernelHeight, self.kernelWidth, self.activation) = (kernelHeight, kernelWidth, activation)
         let table = compute.kernels.table
         element = compute.operands
-        memory = try Memory(
-            byteCount: limn_packed_bytes(table, element.code, outChannels, inChannels, taps, activation.code))
+        byteCount = limn_packed_bytes(table, element.code, outChannels, inChannels, taps, activation.code)
         if let bias {
             let own = try Memory(byteCount: bias.count * MemoryLayout<Float>.stride)
             own.floats.update(from: bias, count: bias.count)
@@ -57,31 +65,72 @@ package final class PackedWeights: @unchecked Sendable {
         } else {
             biasMemory = nil
         }
-        // Planning asks only whether the weights are there and fit; memory that nobody touches costs nothing.
-        if compute.arena.isPlanning { return }
-        let job = PackingJob(
-            table: table, element: element.code, weight: base, out: outChannels, input: inChannels, taps: taps,
-            activation: activation.code,
-            packed: memory.base)
-        compute.pool.run(limn_packed_panels(table, outChannels, activation.code), job) { context, task, _ in
-            let job = context.load(as: PackingJob.self)
-            limn_pack_task(
-                job.table, job.element, job.weight, job.out, job.input, job.taps, job.activation, job.packed, task)
+        if compute.weights != nil, parts.allSatisfy(\.isMapped) {
+            memory = nil
+            self.parts = parts
+            return
         }
+        self.parts = []
+        let memory = try Memory(byteCount: byteCount)
+        self.memory = memory
+        // Planning asks only whether the weights are there and fit; memory that nobody touches costs nothing.
+        if !compute.arena.isPlanning { pack(parts, to: memory.base, compute) }
     }
 
-    var packed: UnsafeRawPointer { UnsafeRawPointer(memory.base) }
+    /// - Parameter weight: row-major [out, in, kernelHeight, kernelWidth]; for `.geglu` [2·out, in]
+    package convenience init(
+        weight: UnsafeBufferPointer<Float>, bias: [Float]?, inChannels: Int, outChannels: Int,
+        kernelHeight: Int = 1, kernelWidth: Int = 1, activation: Activation = .none, compute: Compute
+    ) throws {
+        try self.init(
+            parts: weight.baseAddress.map { [BorrowedFloats(base: $0, count: weight.count)] } ?? [], bias: bias,
+            inChannels: inChannels, outChannels: outChannels, kernelHeight: kernelHeight, kernelWidth: kernelWidth,
+            activation: activation, compute: compute)
+    }
+
+    private func pack(_ parts: [any StoredValues], to packed: UnsafeMutableRawPointer, _ compute: Compute) {
+        var weight = limn_weight()
+        let rows = activation == .geglu ? 2 * outChannels : outChannels
+        (weight.part_rows, weight.out, weight.in) = (rows / parts.count, outChannels, inChannels)
+        (weight.taps, weight.activation) = (kernelHeight * kernelWidth, activation.code)
+        withUnsafeMutableBytes(of: &weight.parts) { addresses in
+            for (index, part) in parts.enumerated() {
+                addresses.storeBytes(of: part.address, toByteOffset: index * 8, as: UnsafeRawPointer.self)
+            }
+        }
+        withUnsafeMutableBytes(of: &weight.stored) { formats in
+            let formats = formats.bindMemory(to: limn_stored.self)
+            for (index, part) in parts.enumerated() { formats[index] = part.storedFormat.code }
+        }
+        let job = PackingJob(table: compute.kernels.table, element: element.code, weight: weight, packed: packed)
+        compute.pool.reserveScratch(limn_pack_scratch(job.table, &weight))
+        compute.pool.run(limn_packed_panels(job.table, outChannels, activation.code), job) { context, task, scratch in
+            let job = context.assumingMemoryBound(to: PackingJob.self)
+            withUnsafePointer(to: job.pointee.weight) {
+                limn_pack_task(job.pointee.table, job.pointee.element, $0, job.pointee.packed, task, scratch)
+            }
+        }
+        // The packed form is in memory now; keeping the file's pages too would count them twice.
+        for part in parts { part.release() }
+    }
+
+    /// The packed form, valid until the next weight is asked for.
+    func packed(_ compute: Compute) throws -> UnsafeRawPointer? {
+        if let memory { return UnsafeRawPointer(memory.base) }
+        guard let store = compute.weights else { return nil }
+        if compute.arena.isPlanning {
+            try store.reserve(byteCount)
+            return nil
+        }
+        return try store.packed(ObjectIdentifier(self), byteCount: byteCount) { pack(parts, to: $0, compute) }
+    }
+
     var bias: UnsafePointer<Float>? { biasMemory.map { UnsafePointer($0.floats) } }
-    package var byteCount: Int { memory.byteCount }
 }
 
 private struct PackingJob {
     let table: OpaquePointer
     let element: limn_element
-    let weight: UnsafePointer<Float>
-    let out: Int
-    let input: Int
-    let taps: Int
-    let activation: limn_activation
+    let weight: limn_weight
     let packed: UnsafeMutableRawPointer
 }

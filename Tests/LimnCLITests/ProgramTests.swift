@@ -21,7 +21,7 @@ struct ProgramTests {
             "--mask-blur", "--strength", "--latents", "-W, --width", "-H, --height", "--steps", "--cfg-scale",
             "--guidance-rescale", "-s, --seed", "--rng", "--sampler, --sampling-method", "--schedule, --scheduler",
             "--eta", "--clip-skip", "-o, --output", "-b, --batch-count", "--save-latents", "--json", "--quiet",
-            "-t, --threads", "--precision", "-h, --help", "--version",
+            "-t, --threads", "--precision", "--low-memory", "-h, --help", "--version",
         ] {
             #expect(help.contains(flag), "\(flag)")
         }

@@ -22,7 +22,7 @@ extension GroundFloor {
             let codes = (0...UInt16.max).map { $0 }
             for kernels in Kernels.available {
                 var values = [Float](repeating: -1, count: codes.count)
-                limn_f16_to_f32(kernels.table, codes, codes.count, &values)
+                limn_stored_to_f32(kernels.table, LIMN_STORED_F16, codes, codes.count, &values)
                 let wrong = codes.filter { code in
                     let value = values[Int(code)]
                     return code & 0x7fff > 0x7c00 ? !value.isNaN : value.bitPattern != Self.single(code).bitPattern
@@ -48,7 +48,7 @@ extension GroundFloor {
             let codes = (0...UInt16.max).map { $0 }
             for kernels in Kernels.available {
                 var values = [Float](repeating: -1, count: codes.count)
-                limn_bf16_to_f32(kernels.table, codes, codes.count, &values)
+                limn_stored_to_f32(kernels.table, LIMN_STORED_BF16, codes, codes.count, &values)
                 let wrong = codes.filter { values[Int($0)].bitPattern != UInt32($0) << 16 }
                 #expect(wrong.isEmpty, "\(kernels.name): \(wrong.prefix(5))")
             }
@@ -60,10 +60,11 @@ extension GroundFloor {
                 for count in 0...40 {
                     let codes = [UInt16](repeating: 0x3c00, count: count)
                     var values = [Float](repeating: 7, count: count + 32)
-                    limn_f16_to_f32(kernels.table, codes, count, &values)
+                    limn_stored_to_f32(kernels.table, LIMN_STORED_F16, codes, count, &values)
                     #expect(values == [Float](repeating: 1, count: count) + [Float](repeating: 7, count: 32))
                     values = [Float](repeating: 7, count: count + 32)
-                    limn_bf16_to_f32(kernels.table, [UInt16](repeating: 0x3f80, count: count), count, &values)
+                    limn_stored_to_f32(
+                        kernels.table, LIMN_STORED_BF16, [UInt16](repeating: 0x3f80, count: count), count, &values)
                     #expect(values == [Float](repeating: 1, count: count) + [Float](repeating: 7, count: 32))
                 }
             }

@@ -52,10 +52,26 @@ size_t limn_packed_bytes(const limn_kernels *kernels, limn_element element, long
                          limn_activation activation);
 // Number of column panels of the packed form, one packing task each.
 long limn_packed_panels(const limn_kernels *kernels, long out, limn_activation activation);
-// Packs panel `panel` of a row-major [out, in, taps] weight into [panel][tap][in][panel width]; in bfloat16 two
-// inputs make one unit: [panel][tap][in / 2][panel width][2].
-void limn_pack_task(const limn_kernels *kernels, limn_element element, const float *weight, long out, long in,
-                    long taps, limn_activation activation, void *packed, long panel);
+// What the values of a checkpoint are stored as.
+typedef enum { LIMN_STORED_F32, LIMN_STORED_F16, LIMN_STORED_BF16 } limn_stored;
+enum { LIMN_MAX_PARTS = 3 };
+
+// A weight as checkpoints hold it, row-major [rows, in, taps], at any address. Several linears over one input are its
+// parts, the rows of one after those of the other.
+typedef struct {
+    const void *parts[LIMN_MAX_PARTS];
+    limn_stored stored[LIMN_MAX_PARTS];
+    long part_rows;  // of each part; together `out`, for GEGLU 2·out
+    long out, in, taps;
+    limn_activation activation;
+} limn_weight;
+
+// Bytes of scratch memory that packing takes.
+size_t limn_pack_scratch(const limn_kernels *kernels, const limn_weight *weight);
+// Packs panel `panel` into [panel][tap][in][panel width]; in bfloat16 two inputs make one unit:
+// [panel][tap][in / 2][panel width][2].
+void limn_pack_task(const limn_kernels *kernels, limn_element element, const limn_weight *weight, void *packed,
+                    long panel, void *scratch);
 
 // ---- Convolution and linear -----------------------------------------------------------------------------------
 
@@ -146,6 +162,5 @@ void limn_silu(const limn_kernels *kernels, const float *x, long count, float *o
 // Rows [first, last) of concat(x, second), [rows, channels], as bfloat16, each row padded to an even number of values.
 void limn_rows_to_bf16(const limn_kernels *kernels, const float *x, long channels, const float *second, long second_channels,
                        long first, long last, uint16_t *output);
-// 16-bit values at any address, aligned or not.
-void limn_f16_to_f32(const limn_kernels *kernels, const void *x, long count, float *output);
-void limn_bf16_to_f32(const limn_kernels *kernels, const void *x, long count, float *output);
+// Values of a checkpoint, at any address.
+void limn_stored_to_f32(const limn_kernels *kernels, limn_stored stored, const void *x, long count, float *output);

@@ -3,6 +3,7 @@
 #pragma once
 #include "elementwise.h"
 #include "normalization.h"
+#include "packing.h"
 
 #define TYPED(name) name##_f32
 #define UNIT_VALUES 1
@@ -61,6 +62,6 @@
         .scratch_attention_bf16 = TILE_SCRATCH(attention),                                       \
         .group_norm_statistics_task = group_norm_statistics_task,                                \
         .group_norm_apply_task = group_norm_apply_task, .layer_norm = layer_norm,                \
-        .silu = silu_array, .f16_to_f32 = f16_to_f32, .bf16_to_f32 = bf16_to_f32,                \
+        .silu = silu_array, .stored_to_f32 = stored_to_f32, .pack_task = pack_task,              \
         .rows_to_bf16 = rows_to_bf16,                                                            \
     }

@@ -61,7 +61,8 @@ extension Compute {
             resized_height: size.height, resized_width: size.width, kernel_height: weights.kernelHeight,
             kernel_width: weights.kernelWidth, stride: geometry.stride, pad_top: geometry.padTop,
             pad_left: geometry.padLeft, out_height: height, out_width: width, out_channels: weights.outChannels,
-            weights: weights.packed, bias: weights.bias, batch_bias: batchBias.map { UnsafePointer($0.pointer) },
+            weights: try weights.packed(self), bias: weights.bias,
+            batch_bias: batchBias.map { UnsafePointer($0.pointer) },
             residual: residual.map { UnsafePointer($0.pointer) }, activation: weights.activation.code,
             output_element: output.element.code, output: output.raw)
         try product(weights.kernelHeight * weights.kernelWidth > 1 ? .convolution : .linear, c)
@@ -84,7 +85,7 @@ extension Compute {
             in_height: 1,
             in_width: rows, resized_height: 1, resized_width: rows, kernel_height: 1, kernel_width: 1, stride: 1,
             pad_top: 0, pad_left: 0, out_height: 1, out_width: rows, out_channels: weights.outChannels,
-            weights: weights.packed, bias: weights.bias, batch_bias: nil,
+            weights: try weights.packed(self), bias: weights.bias, batch_bias: nil,
             residual: residual.map { UnsafePointer($0.pointer) }, activation: weights.activation.code,
             output_element: output.element.code, output: output.raw)
         try product(.linear, c)
