@@ -12,6 +12,8 @@ package final class Compute {
     /// What products' operands are stored as.
     package let operands: Element
     package let arena = Arena()
+    /// Memory of all weights packed so far, whether they are still in use or not.
+    package internal(set) var packedByteCount = 0
     /// Seconds and floating point operations by kind since the last reset; nil unless somebody wants to know.
     package var profile: Profile?
     /// Asked before every operation; true makes the operation throw `CancellationError`.

@@ -59,6 +59,7 @@ package final class PackedWeights: @unchecked Sendable {
         }
         // Planning asks only whether the weights are there and fit; memory that nobody touches costs nothing.
         if compute.arena.isPlanning { return }
+        compute.packedByteCount += memory.byteCount
         let job = PackingJob(
             table: table, element: element.code, weight: base, out: outChannels, input: inChannels, taps: taps,
             activation: activation.code,
