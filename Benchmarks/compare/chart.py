@@ -12,7 +12,7 @@ LABEL, NUMBER = 150, 76
 
 
 def draw(results, path):
-    """Two panels, one a precision; in each a group of bars a stage. Every stage has its own scale, told by the numbers,
+    """Two panels, one a precision; in each a group of bars a stage. Every group has its own scale, told by the numbers,
     for the text encoder takes a hundredth of the UNet's time."""
     (width, height), kinds = base_size(results), present(results)
     found = {
@@ -20,7 +20,7 @@ def draw(results, path):
         if (case.width, case.height, case.batch, case.threads) == (width, height, 1, results["threads"])}
     group = len(kinds) * (BAR + GAP) + 14
     panel = (WIDTH - 2 * MARGIN - LABEL) // 2
-    top = 62
+    top = 84
     total = top + group * len(STAGES) + 34
     image = Image.new("RGB", (WIDTH * SCALE, total * SCALE), PAPER)
     pen = ImageDraw.Draw(image)
@@ -32,7 +32,8 @@ def draw(results, path):
     def box(x, y, w, h, fill):
         pen.rectangle([x * SCALE, y * SCALE, round((x + w) * SCALE), (y + h) * SCALE - 1], fill=fill)
 
-    text(MARGIN, 20, f"Seconds a stage at {width}×{height}, best of all turns: shorter is better", 14)
+    text(MARGIN, 20, f"Seconds at {width} by {height} pixels, best of all turns; shorter is better, each group has its "
+         "own scale", 14)
     x = MARGIN
     for kind in kinds:
         box(x, 37, 11, 11, COLOURS[kind])
@@ -40,18 +41,17 @@ def draw(results, path):
         x += 36 + int(pen.textlength(ENGINES[kind], fonts[12]) / SCALE)
     for column, precision in enumerate(PRECISIONS):
         left = MARGIN + LABEL + column * panel
-        text(left, 43, precision, 12, FAINT)
+        text(left, 68, precision, 12, FAINT)
         for row, (stage, words) in enumerate(STAGES.items()):
             y = top + row * group
             if column == 0:
                 for line, part in enumerate(words.split(",")):
                     text(MARGIN, y + 10 + 16 * line, part.strip(), 12 if line == 0 else 11, FAINT if line else INK)
-            # One scale for both precisions of a stage, so that they can be told against each other.
-            most = max((pair[0] for which in PRECISIONS for kind in kinds
-                        if (pair := seconds(found.get((stage, which), {}), kind))), default=1)
+            values = found.get((stage, precision), {})
+            most = max((pair[0] for kind in kinds if (pair := seconds(values, kind))), default=1)
             for index, kind in enumerate(kinds):
                 at = y + index * (BAR + GAP)
-                pair = seconds(found.get((stage, precision), {}), kind)
+                pair = seconds(values, kind)
                 if pair is None:
                     text(left, at + BAR / 2, "–", 11, FAINT)
                     continue
@@ -59,6 +59,6 @@ def draw(results, path):
                 box(left, at, length, BAR, COLOURS[kind])
                 text(left + length + 5, at + BAR / 2, digits(pair[0]), 11)
     machine = results["machine"]
-    text(MARGIN, total - 18, f"{machine['cpu']}, {results['threads']} threads, {results['date']}; random weights of the "
-         "Stable Diffusion 1.5 shape", 11, FAINT)
+    text(MARGIN, total - 18, f"{machine['cpu']}, {results['threads']} threads, {results['date']}; "
+         "Stable Diffusion 1.5's shape, random weights", 11, FAINT)
     image.quantize(64, dither=Image.Dither.NONE).save(path, optimize=True)

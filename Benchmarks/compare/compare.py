@@ -31,7 +31,8 @@ def parsed():
     words.add_argument("--limn", default=ROOT / ".build/release/limn", help="the program (default: what `make` built)")
     words.add_argument("--sd-cpp", metavar="PATH", help="stable-diffusion.cpp's program, to take part (untested)")
     words.add_argument("--python", help="a Python that has requirements.txt installed, in place of .venv")
-    words.add_argument("--cache", default=Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "limn-compare",
+    caches = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+    words.add_argument("--cache", default=caches / "limn-compare",
                        help="where random weights, converted models and references lie, 7 GB (default: %(default)s)")
     words.add_argument("--only", metavar="REGEX", help="only cases whose name this finds, such as unet/bf16/512x512")
     words.add_argument("--engines", default="limn,openvino,pytorch", help="(default: %(default)s)")
@@ -93,7 +94,7 @@ def measure(arguments, cases, results, save):
         tell(f"{index + 1} of {len(cases)}: {case.name}")
         reference = np.load(names.reference_file(cache, case))
         found = {}
-        for turn in range(arguments.rounds):
+        for turn in range(turns(case, arguments.rounds)):
             # Another one begins each time, so that nobody always follows the same.
             order = taking_part[turn % len(taking_part):] + taking_part[:turn % len(taking_part)]
             for engine in order:
@@ -102,7 +103,7 @@ def measure(arguments, cases, results, save):
                 one = found.setdefault(engine.kind, {"seconds": [], "peak_memory": 0})
                 output = cache / "output.npy" if turn == 0 and engine.kind != "stable-diffusion.cpp" else None
                 try:
-                    answer = engine.run(case, repeats(one["seconds"]), output)
+                    answer = engine.run(case, repeats(case, one["seconds"]), output)
                 except engines.Failure as failure:
                     tell(f"  {failure}")
                     one["failed"] = str(failure)
@@ -129,9 +130,16 @@ def measure(arguments, cases, results, save):
 TOLERANCE = {"f32": 1e-3, "bf16": 0.1}
 
 
-def repeats(seconds):
+def turns(case, rounds):
+    """What takes many times as long gets one turn less."""
+    return rounds if case.is_base else max(1, rounds - 1)
+
+
+def repeats(case, seconds):
     """Short stages run more often within a turn; of the first turn nothing is known."""
-    return 2 if not seconds else max(1, min(10, int(2 / min(seconds))))
+    if not seconds:
+        return 2 if case.is_base else 1
+    return max(1, min(10, int(2 / min(seconds))))
 
 
 def relative_error(values, reference):
@@ -145,13 +153,14 @@ def relative_error(values, reference):
 def measure_whole(arguments, results, save):
     import whole
 
-    for precision in ("bf16", "f32"):
+    # The longer one once.
+    for precision, count in (("bf16", 2), ("f32", 1)):
         name = f"{precision}/{arguments.steps} steps/t{arguments.threads}"
         if name in results["whole"]:
             continue
         runs = []
-        for turn in range(2):
-            tell(f"whole command, {name}, run {turn + 1} of 2")
+        for turn in range(count):
+            tell(f"whole command, {name}, run {turn + 1} of {count}")
             runs.append(whole.run(arguments.limn, arguments.cache, precision, arguments.steps, arguments.threads))
             tell(f"  {runs[-1]['total']:.2f} s; first step ends after {runs[-1].get('first_step_ends', 0):.2f} s")
         results["whole"][name] = runs

@@ -125,8 +125,9 @@ class StableDiffusionCpp:
             for _ in range(repeats):
                 command = [
                     self.program, "-m", names.folder(self.cache), "-p", "a red apple", "-o", f"{folder}/out.png",
-                    "-W", case.width, "-H", case.height, "--steps", steps, "--cfg-scale", 7, "-s", 1, "-t", case.threads,
-                    "--sampling-method", "euler", "--type", {"f32": "f32", "bf16": "f16"}[case.precision], "-v",
+                    "-W", case.width, "-H", case.height, "--steps", steps, "--cfg-scale", 7, "-s", 1,
+                    "-t", case.threads, "--sampling-method", "euler", "-v",
+                    "--type", {"f32": "f32", "bf16": "f16"}[case.precision],
                 ]
                 run = subprocess.Popen(
                     [str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

@@ -140,8 +140,8 @@ def make_references(cache, cases):
 
 
 def make_openvino(cache, stages):
-    """Converts the stages with dynamic sizes. Not compressed to F16: the weights would bear it, but the table of the time
-    embedding's frequencies does not."""
+    """Converts the stages with dynamic sizes. Not compressed to F16: the weights would bear it, but the table of the
+    time embedding's frequencies does not."""
     import openvino
     for stage in stages:
         path = openvino_file(cache, stage)
