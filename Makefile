@@ -6,6 +6,8 @@ PROMPT ?= a red apple
 PREFIX ?= /usr/local
 # More flags for `make bench`, such as BENCH_FLAGS="--repeat 5 --threads 1".
 BENCH_FLAGS ?=
+# More flags for `make compare`, such as COMPARE_FLAGS=--quick.
+COMPARE_FLAGS ?=
 
 LIMN := .build/release/limn
 # Tests run in release mode, so that kernels work at speed. They look inside modules (@testable), which takes other
@@ -54,6 +56,10 @@ test-all: test ## run the tests with each set of kernels, and under the sanitize
 bench: build ## time the networks on random weights
 	$(LIMN) bench sd15 $(BENCH_FLAGS)
 	$(LIMN) bench icons-64 $(BENCH_FLAGS)
+
+.PHONY: compare
+compare: build ## time OpenVINO and PyTorch beside limn, into docs/performance.md (15 minutes; downloads both)
+	python3 Benchmarks/compare/compare.py $(COMPARE_FLAGS)
 
 .PHONY: fixtures
 fixtures: .venv/installed ## make the tests' reference data anew with diffusers (downloads PyTorch)

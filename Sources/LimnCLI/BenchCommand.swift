@@ -1,27 +1,49 @@
 import ArgumentParser
 import Limn
 
-/// `limn bench`: how fast a model of a known shape runs here.
+/// `limn bench`: how fast a model of a known shape, or a given one, runs here.
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
         abstract: "Time the parts of a model on this machine.",
         discussion: """
-            Runs on random weights, so no model is needed. Shapes: \(Benchmark.shapes.joined(separator: ", ")).
+            Runs a known shape on random weights, so no model is needed: \(Benchmark.shapes.joined(separator: ", ")).
+            With -m it runs the stages of a model's folder on the values of a safetensors file, and can write down \
+            what they give: text_encoder.ids; unet.latents, unet.timestep and unet.states; vae_encoder.picture; \
+            vae_decoder.latents. Shapes are those of diffusers.
 
             Examples:
               limn bench icons-64
               limn bench sd15 --repeat 3 --json
+              limn bench -m models/sd15 --inputs inputs.safetensors --outputs outputs.safetensors
             """)
 
     @Argument(help: "Which model's shape.", completion: .list(Benchmark.shapes))
-    var shape: String
+    var shape: String?
+
+    @Option(
+        name: .shortAndLong, parsing: .unconditional,
+        help: ArgumentHelp("A model's folder, in place of a shape.", valueName: "folder"), completion: .directory)
+    var model: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("What its stages are given; those whose inputs are there run.", valueName: "file"),
+        completion: .file(extensions: ["safetensors"]))
+    var inputs: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Where their results go; a file that is there is replaced.", valueName: "file"),
+        completion: .file(extensions: ["safetensors"]))
+    var outputs: String?
 
     @OptionGroup var machine: MachineOptions
 
     @Option(
         name: .customLong("repeat"), parsing: .unconditional,
-        help: ArgumentHelp("How often each part is timed; the best counts. (default: 3)", valueName: "count"))
+        help: ArgumentHelp(
+            "How often each part is timed, after one run that does not count. (default: 3)", valueName: "count"))
     var repeats: Int?
 
     @Option(
@@ -34,6 +56,11 @@ struct BenchCommand: AsyncParsableCommand {
         help: ArgumentHelp("Height, likewise.", valueName: "pixels"))
     var height: Int?
 
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Pictures at once; the UNet gets a pair for each. (default: 1)", valueName: "count"))
+    var batch: Int?
+
     @Flag(help: "One line of JSON.")
     var json = false
 
@@ -42,12 +69,26 @@ struct BenchCommand: AsyncParsableCommand {
 
     func run() async throws {
         Interruption.install()
-        var options = Benchmark.Options(shape: shape)
+        var options = try subject()
         if let precision = machine.precision { options.precision = precision }
         if let repeats { options.repeats = repeats }
-        (options.threads, options.width, options.height) = (machine.threads, width, height)
+        (options.threads, options.width, options.height, options.batch) = (machine.threads, width, height, batch)
         let isQuiet = quiet
         let result = try await Benchmark.run(options) { if !isQuiet { Console.note($0) } }
         try Console.output(json ? JSONLine.text(result) : result.description)
+    }
+
+    /// A shape or a folder.
+    private func subject() throws -> Benchmark.Options {
+        switch (shape, model, inputs) {
+        case (let shape?, nil, nil) where outputs == nil:
+            return Benchmark.Options(shape: shape)
+        case (nil, let model?, let inputs?):
+            return Benchmark.Options(Benchmark.Given(model: model, inputs: inputs, outputs: outputs))
+        default:
+            throw LimnError(
+                "give a shape (\(Benchmark.shapes.joined(separator: ", "))), or a model's folder with -m and --inputs",
+                isUsage: true)
+        }
     }
 }

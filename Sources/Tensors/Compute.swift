@@ -14,6 +14,8 @@ package final class Compute {
     package let arena = Arena()
     /// Where weights are packed when they are used; nil if they are packed once, at loading.
     package let weights: WeightStore?
+    /// Memory of all weights packed so far, whether they are still in use or not.
+    package internal(set) var packedByteCount = 0
     /// Seconds and floating point operations by kind since the last reset; nil unless somebody wants to know.
     package var profile: Profile?
     /// Asked before every operation; true makes the operation throw `CancellationError`.

@@ -74,7 +74,9 @@ package final class PackedWeights: @unchecked Sendable {
         let memory = try Memory(byteCount: byteCount)
         self.memory = memory
         // Planning asks only whether the weights are there and fit; memory that nobody touches costs nothing.
-        if !compute.arena.isPlanning { pack(parts, to: memory.base, compute) }
+        if compute.arena.isPlanning { return }
+        compute.packedByteCount += byteCount
+        pack(parts, to: memory.base, compute)
     }
 
     /// - Parameter weight: row-major [out, in, kernelHeight, kernelWidth]; for `.geglu` [2·out, in]

@@ -93,11 +93,20 @@ struct ProgramTests {
         let object = try JSONSerialization.jsonObject(with: Data(outcome.output.utf8))
         let result = try #require(object as? [String: Any])
         #expect(result["shape"] as? String == "icons-64" && result["threads"] as? Int == 1)
-        for key in ["text_encoder_s", "unet_s", "vae_encode_s", "vae_decode_s", "peak_memory_bytes"] {
+        for key in ["packed_weights_bytes", "pack_s", "peak_memory_bytes"] {
             #expect((result[key] as? Double ?? 0) > 0, "\(key)")
+        }
+        let stages = try #require(result["stages"] as? [[String: Any]])
+        #expect(stages.compactMap { $0["name"] as? String } == ["text_encoder", "unet", "vae_encoder", "vae_decoder"])
+        for key in ["best_s", "median_s", "arena_bytes"] {
+            #expect(stages.allSatisfy { ($0[key] as? Double ?? 0) > 0 }, "\(key)")
         }
         expectFailure(try await runner.run(["bench", "sd9", "-q"]), status: 64, "sd15")
         expectFailure(try await runner.run(["bench", "icons-64", "-W", "65"]), status: 64, "multiple")
         expectFailure(try await runner.run(["bench", "icons-64", "--repeat", "0"]), status: 64, "repeats")
+        expectFailure(try await runner.run(["bench", "icons-64", "--batch", "0"]), status: 64, "batch")
+        for words in [[], ["icons-64", "-m", "x"], ["-m", "x"], ["icons-64", "--inputs", "x"], ["--inputs", "x"]] {
+            expectFailure(try await runner.run(["bench"] + words), status: 64, "--inputs")
+        }
     }
 }
