@@ -1,5 +1,5 @@
 // Which kernels this CPU can run, and what all of them share: cutting into tasks, packing, small serial parts.
-#include "kernels.h"
+#include "winograd_cut.h"
 #include <cblas.h>
 #include <math.h>
 #include <string.h>
@@ -59,6 +59,10 @@ bool limn_kernels_support(const limn_kernels *kernels, limn_element element) {
     return kernels->convolution_task[element] != NULL;
 }
 
+bool limn_kernels_have(const limn_kernels *kernels, limn_algorithm algorithm, limn_element element) {
+    return algorithm == LIMN_DIRECT ? limn_kernels_support(kernels, element) : kernels->winograd_task[element] != NULL;
+}
+
 size_t limn_pack_scratch(const limn_kernels *kernels, const limn_weight *w) {
     return sizeof(float) * min_long(packing_block(w), w->in) * w->taps * kernels->panel;
 }
@@ -85,11 +89,13 @@ product_cut limn_product_cut(const limn_convolution *c, long panel, long task_ro
 }
 
 long limn_convolution_tasks(const limn_kernels *kernels, const limn_convolution *c) {
+    if (c->algorithm != LIMN_DIRECT) return limn_winograd_tasks(kernels, c);
     const product_cut cut = limn_product_cut(c, kernels->panel, kernels->task_rows[c->element]);
     return cut.row_blocks * cut.panel_groups;
 }
 
 size_t limn_convolution_scratch(const limn_kernels *kernels, const limn_convolution *c) {
+    if (c->algorithm != LIMN_DIRECT) return limn_winograd_scratch(kernels, c);
     const long rows = kernels->task_rows[c->element];
     const size_t pointers = sizeof(void *) * rows * 2 * c->kernel_height * c->kernel_width;
     if (kernels->scratch_convolution_bf16 && c->element == LIMN_BF16)
@@ -98,7 +104,10 @@ size_t limn_convolution_scratch(const limn_kernels *kernels, const limn_convolut
 }
 
 void limn_convolution_task(const limn_kernels *kernels, const limn_convolution *c, long task, void *scratch) {
-    kernels->convolution_task[c->element](c, task, scratch);
+    if (c->algorithm != LIMN_DIRECT)
+        kernels->winograd_task[c->element](c, task, scratch);
+    else
+        kernels->convolution_task[c->element](c, task, scratch);
 }
 
 // ---- Attention

@@ -10,6 +10,7 @@ struct limn_kernels {
     void (*pack_task)(limn_element, const limn_weight *, void *packed, long panel, void *scratch);
     // By element; NULL where the set has no such product.
     void (*convolution_task[2])(const limn_convolution *, long task, void *scratch);
+    void (*winograd_task[2])(const limn_convolution *, long task, void *scratch);
     void (*attention_task[2])(const limn_attention *, long task, void *scratch);
     // Bytes that a bfloat16 task wants, where that is not what the other sets want; else NULL.
     size_t (*scratch_convolution_bf16)(const limn_convolution *);

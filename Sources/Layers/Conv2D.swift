@@ -21,10 +21,13 @@ package struct Conv2D: Sendable {
         geometry: ConvolutionGeometry
     ) throws {
         let bias = try source.array("bias", count: outChannels)
+        let shape = ConvolutionShape(
+            inChannels: inChannels, outChannels: outChannels, kernel: kernel, stride: geometry.stride, side: source.side
+        )
         packed = try PackedWeights(
             parts: [try source.weights.stored("weight", shape: [outChannels, inChannels, kernel, kernel])], bias: bias,
             inChannels: inChannels, outChannels: outChannels, kernelHeight: kernel, kernelWidth: kernel,
-            compute: source.compute)
+            algorithm: source.compute.algorithm(for: shape), compute: source.compute)
         self.geometry = geometry
     }
 

@@ -5,15 +5,25 @@ import Tensors
 package struct LayerSource {
     package let weights: Weights
     package let compute: Compute
+    /// Side in pixels of the maps that layers will work on when pictures have the model's own size; 0 if unknown. Their
+    /// speed depends on it, not their results.
+    package private(set) var side = 0
 
     package init(_ weights: Weights, compute: Compute) {
         self.weights = weights
         self.compute = compute
     }
 
+    /// The same source, for layers that work on maps of this side.
+    package func expecting(side: Int) -> LayerSource {
+        var source = self
+        source.side = side
+        return source
+    }
+
     /// The source of the layer called `key` under this one.
     package func callAsFunction(_ key: String) -> LayerSource {
-        LayerSource(weights.scoped(key), compute: compute)
+        LayerSource(weights.scoped(key), compute: compute).expecting(side: side)
     }
 
     /// The source of element `index` of a module list.

@@ -19,6 +19,7 @@ struct BenchmarkShape: Sendable {
         (text.hiddenSize, text.intermediateSize) = (1024, 4096)
         (text.layerCount, text.headCount, text.activation) = (23, 16, .gelu)
         var unet = UNetConfig()
+        unet.sampleSize = 96
         unet.attentionHeads = [5, 10, 20, 20]
         unet.crossAttentionChannels = [1024, 1024, 1024, 1024]
         return BenchmarkShape(name: "sd21", size: 768, text: [text], unet: unet, vae: AutoencoderConfig())
@@ -29,6 +30,7 @@ struct BenchmarkShape: Sendable {
         (second.hiddenSize, second.intermediateSize) = (1280, 5120)
         (second.layerCount, second.headCount, second.activation) = (32, 20, .gelu)
         var unet = UNetConfig()
+        unet.sampleSize = 128
         unet.downBlocks = [.plain, .crossAttention, .crossAttention]
         unet.upBlocks = [.crossAttention, .crossAttention, .plain]
         unet.onlyCrossAttention = [false, false, false]
@@ -49,6 +51,7 @@ struct BenchmarkShape: Sendable {
         (text.vocabularySize, text.hiddenSize, text.intermediateSize) = (6000, 256, 1024)
         (text.layerCount, text.headCount, text.maximumLength) = (4, 4, 32)
         var unet = UNetConfig()
+        unet.sampleSize = 16
         unet.downBlocks = [.crossAttention, .crossAttention, .plain]
         unet.upBlocks = [.plain, .crossAttention, .crossAttention]
         unet.onlyCrossAttention = [false, false, false]

@@ -26,6 +26,7 @@ package final class PackedWeights: @unchecked Sendable {
     package let kernelWidth: Int
     package let activation: Activation
     package let element: Element
+    package let algorithm: ConvolutionAlgorithm
     /// Bytes of the packed form.
     package let byteCount: Int
     // All written only by `init`.
@@ -37,18 +38,22 @@ package final class PackedWeights: @unchecked Sendable {
     /// - Parameters:
     ///   - parts: row-major [out, in, kernelHeight, kernelWidth], for `.geglu` [2·out, in]; or parts of it, each with
     ///     as many rows as the others
+    ///   - algorithm: Winograd's are for kernels of 3×3, to be used with a stride of 1 and no GEGLU
     ///   - bias: as many values as the weight has rows, or nil
     /// - Throws: `TensorError` if the sizes do not fit or memory runs out, `CancellationError` if cancelled
     package init(
         parts: [any StoredValues], bias: [Float]?, inChannels: Int, outChannels: Int, kernelHeight: Int = 1,
-        kernelWidth: Int = 1, activation: Activation = .none, compute: Compute
+        kernelWidth: Int = 1, activation: Activation = .none, algorithm: ConvolutionAlgorithm = .direct,
+        compute: Compute
     ) throws {
         let taps = kernelHeight * kernelWidth
         let rows = activation == .geglu ? 2 * outChannels : outChannels
         guard inChannels > 0, outChannels > 0, taps <= LIMN_MAX_TAPS, inChannels <= LIMN_MAX_CHANNELS || taps == 1,
             (1...Int(LIMN_MAX_PARTS)).contains(parts.count), rows % parts.count == 0,
             parts.allSatisfy({ $0.count == rows / parts.count * inChannels * taps }),
-            bias.map({ $0.count == rows }) ?? true
+            bias.map({ $0.count == rows }) ?? true,
+            algorithm == .direct || kernelHeight == 3 && kernelWidth == 3 && activation != .geglu,
+            compute.kernels.has(algorithm, compute.operands)
         else {
             throw TensorError("a weight of \(rows) × \(inChannels) × \(taps) is not of a size that limn supports")
         }
@@ -57,7 +62,9 @@ package final class PackedWeights: @unchecked Sendable {
         (self.kernelHeight, self.kernelWidth, self.activation) = (kernelHeight, kernelWidth, activation)
         let table = compute.kernels.table
         element = compute.operands
-        byteCount = limn_packed_bytes(table, element.code, outChannels, inChannels, taps, activation.code)
+        self.algorithm = algorithm
+        let points = limn_algorithm_points(algorithm.code, taps)
+        byteCount = limn_packed_bytes(table, element.code, outChannels, inChannels, points, activation.code)
         if let bias {
             let own = try Memory(byteCount: bias.count * MemoryLayout<Float>.stride)
             own.floats.update(from: bias, count: bias.count)
@@ -82,12 +89,13 @@ package final class PackedWeights: @unchecked Sendable {
     /// - Parameter weight: row-major [out, in, kernelHeight, kernelWidth]; for `.geglu` [2·out, in]
     package convenience init(
         weight: UnsafeBufferPointer<Float>, bias: [Float]?, inChannels: Int, outChannels: Int,
-        kernelHeight: Int = 1, kernelWidth: Int = 1, activation: Activation = .none, compute: Compute
+        kernelHeight: Int = 1, kernelWidth: Int = 1, activation: Activation = .none,
+        algorithm: ConvolutionAlgorithm = .direct, compute: Compute
     ) throws {
         try self.init(
             parts: weight.baseAddress.map { [BorrowedFloats(base: $0, count: weight.count)] } ?? [], bias: bias,
             inChannels: inChannels, outChannels: outChannels, kernelHeight: kernelHeight, kernelWidth: kernelWidth,
-            activation: activation, compute: compute)
+            activation: activation, algorithm: algorithm, compute: compute)
     }
 
     private func pack(_ parts: [any StoredValues], to packed: UnsafeMutableRawPointer, _ compute: Compute) {
@@ -95,6 +103,7 @@ package final class PackedWeights: @unchecked Sendable {
         let rows = activation == .geglu ? 2 * outChannels : outChannels
         (weight.part_rows, weight.out, weight.in) = (rows / parts.count, outChannels, inChannels)
         (weight.taps, weight.activation) = (kernelHeight * kernelWidth, activation.code)
+        weight.algorithm = algorithm.code
         withUnsafeMutableBytes(of: &weight.parts) { addresses in
             for (index, part) in parts.enumerated() {
                 addresses.storeBytes(of: part.address, toByteOffset: index * 8, as: UnsafeRawPointer.self)

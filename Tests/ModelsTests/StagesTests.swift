@@ -71,4 +71,44 @@ import Testing
             #expect(compute.arena.unplannedCount == 0)
         }
     }
+
+    /// The layers of the fixtures are small, and so get algorithms of which large models make little use. Told to expect
+    /// large maps, every layer that can takes Winograd's F(4×4), the least exact of all.
+    @Test(arguments: ["unet-a", "unet-b", "unet-c", "unet-d", "unet-e"])
+    func unetIsAsGoodByWinograd(_ name: String) throws {
+        let oracle = try Oracle(name)
+        for compute in machines() {
+            var config = try UNetConfig(try oracle.config)
+            config.sampleSize = 4096
+            let weights = try oracle.weights("diffusion_pytorch_model")
+            let model = try UNet2DConditionModel(LayerSource(weights, compute: compute), config)
+            for index in 0..<4 {
+                let latents = try oracle.picture("\(index).sample")
+                let conditioning = try model.condition(
+                    on: try oracle.tokens("\(index).encoder_hidden_states"),
+                    addition: try oracle.additionalConditions(index), compute)
+                let timestep = try oracle.values("\(index).timestep")[0]
+                let output = try model(latents, timestep: timestep, conditioning, compute)
+                let error = try oracle.pictureError(output, "\(index).output")
+                print("winograd", name, index, compute.kernels.name, error)
+                #expect(error < stageTolerance, "\(compute.kernels.name), case \(index)")
+            }
+        }
+    }
+
+    @Test(arguments: ["vae-a", "vae-b", "vae-c"])
+    func autoencoderIsAsGoodByWinograd(_ name: String) throws {
+        let oracle = try Oracle(name)
+        for compute in machines() {
+            let weights = try oracle.weights("diffusion_pytorch_model", rules: .autoencoder)
+            let source = LayerSource(weights, compute: compute).expecting(side: 4096)
+            let model = try AutoencoderKL(source, try AutoencoderConfig(try oracle.config))
+            let moments = try oracle.pictureError(try model.encode(try oracle.picture("image"), compute), "moments")
+            let decoded = try oracle.pictureError(
+                try model.decode(try oracle.picture("latents"), compute), "decoded")
+            print("winograd", name, compute.kernels.name, moments, decoded)
+            #expect(moments < stageTolerance, "\(compute.kernels.name)")
+            #expect(decoded < stageTolerance, "\(compute.kernels.name)")
+        }
+    }
 }

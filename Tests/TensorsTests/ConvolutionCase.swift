@@ -14,6 +14,7 @@ struct ConvolutionCase: CustomStringConvertible {
     var hasBatchBias = false
     var hasResidual = false
     var activation = Activation.none
+    var algorithm = ConvolutionAlgorithm.direct
 
     var size: (height: Int, width: Int) { resized ?? (height, width) }
     var outHeight: Int { (size.height + geometry.padTop + geometry.padBottom - kernel) / geometry.stride + 1 }
@@ -23,7 +24,7 @@ struct ConvolutionCase: CustomStringConvertible {
 
     var description: String {
         let pads = [geometry.padTop, geometry.padLeft, geometry.padBottom, geometry.padRight]
-        return "\(batch)×\(height)×\(width)×\(channels) resized \(size) out \(out) kernel \(kernel) "
+        return "\(algorithm) \(batch)×\(height)×\(width)×\(channels) resized \(size) out \(out) kernel \(kernel) "
             + "stride \(geometry.stride) pads \(pads) \(activation) bias \(hasBias) \(hasBatchBias) "
             + "residual \(hasResidual)"
     }
@@ -127,7 +128,8 @@ extension ConvolutionCase {
         let weights = try inputs.weight.withUnsafeBufferPointer {
             try PackedWeights(
                 weight: $0, bias: hasBias ? inputs.bias : nil, inChannels: channels.0 + channels.1, outChannels: out,
-                kernelHeight: kernel, kernelWidth: kernel, activation: activation, compute: compute)
+                kernelHeight: kernel, kernelWidth: kernel, activation: activation, algorithm: algorithm,
+                compute: compute)
         }
         let x = try Tensor(batch: batch, height: height, width: width, channels: channels.0, values: inputs.x)
         let second =

@@ -123,15 +123,20 @@ static void pack_direct(limn_element element, const limn_weight *w, const float 
         }
 }
 
+#include "winograd_packing.h"
+
 static void pack_task(limn_element element, const limn_weight *w, void *packed, long panel, void *scratch) {
     weight_row rows[PANEL];
     for (long n = 0; n < PANEL; n++) rows[n] = find_row(w, panel, n);
     const long units = ceil_div(w->in, unit_values(element));
-    float *to = (float *)packed + panel * w->taps * units * PANEL;
+    float *to = (float *)packed + panel * limn_algorithm_points(w->algorithm, w->taps) * units * PANEL;
     const long block = packing_block(w);
     for (long i = 0; i < w->in; i += block) {
         const long count = min_long(block, w->in - i);
         gather_columns(rows, i * w->taps, count * w->taps, scratch);
-        pack_direct(element, w, scratch, i, count, to);
+        if (w->algorithm == LIMN_DIRECT)
+            pack_direct(element, w, scratch, i, count, to);
+        else
+            pack_winograd(element, w, scratch, i, count, to);
     }
 }

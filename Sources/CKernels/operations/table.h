@@ -4,6 +4,7 @@
 #include "elementwise.h"
 #include "normalization.h"
 #include "packing.h"
+#include "../winograd_cut.h"
 
 #define TYPED(name) name##_f32
 #define UNIT_VALUES 1
@@ -12,6 +13,7 @@
 #define TASK_ROWS ROWS_PER_TASK
 #include "product.h"
 #include "convolution.h"
+#include "winograd.h"
 #include "attention.h"
 #undef TYPED
 #undef UNIT_VALUES
@@ -37,7 +39,9 @@
 #define TASK_QUERIES PANEL
 #include "product.h"
 #include "convolution.h"
+#include "winograd.h"
 #include "attention.h"
+#define BF16_WINOGRAD(name) name##_bf16
 #endif
 #define BF16_TASK(name) name##_bf16
 #else
@@ -52,11 +56,16 @@
 #define TILE_SCRATCH(operation) NULL
 #endif
 
+#ifndef BF16_WINOGRAD
+#define BF16_WINOGRAD(name) NULL
+#endif
+
 #define KERNEL_TABLE(label)                                                                      \
     {                                                                                            \
         .name = label, .panel = PANEL,                                                           \
         .task_rows = {ROWS_PER_TASK, TASK_ROWS}, .task_queries = {PANEL, TASK_QUERIES},          \
         .convolution_task = {convolution_task_f32, BF16_TASK(convolution_task)},                 \
+        .winograd_task = {winograd_task_f32, BF16_WINOGRAD(winograd_task)},                      \
         .attention_task = {attention_task_f32, BF16_TASK(attention_task)},                       \
         .scratch_convolution_bf16 = TILE_SCRATCH(convolution),                                   \
         .scratch_attention_bf16 = TILE_SCRATCH(attention),                                       \

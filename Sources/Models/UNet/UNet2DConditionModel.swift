@@ -18,6 +18,7 @@ package struct UNet2DConditionModel: Sendable {
         let slots = CrossAttentionSlots()
         let channels = config.blockOutChannels
         self.config = config
+        let source = source.expecting(side: config.side(level: 0))
         convIn = try Conv2D(
             source("conv_in"), in: config.inChannels, out: channels[0], kernel: config.convInKernel)
         timeEmbedding = try TimeEmbedding(source, config)

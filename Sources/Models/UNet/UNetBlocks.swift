@@ -18,6 +18,7 @@ struct DownBlock: Sendable {
     init(
         _ source: LayerSource, in inChannels: Int, level: Int, _ config: UNetConfig, slots: CrossAttentionSlots
     ) throws {
+        let source = source.expecting(side: config.side(level: level))
         let channels = config.blockOutChannels[level]
         let layers = config.layersPerBlock[level]
         resnets = try (0..<layers).map {
@@ -58,6 +59,7 @@ struct MidBlock: Sendable {
         throws
     {
         let level = config.levels - 1
+        let source = source.expecting(side: config.side(level: level))
         let channels = config.blockOutChannels[level]
         resnets = try (0..<(kind == .plain ? 1 : 2)).map {
             try ResnetBlock(source("resnets", $0), in: channels, out: channels, config: config)
@@ -86,6 +88,7 @@ struct UpBlock: Sendable {
     /// - Parameter index: 0 for the narrowest level
     init(_ source: LayerSource, index: Int, _ config: UNetConfig, slots: CrossAttentionSlots) throws {
         let level = config.levels - 1 - index
+        let source = source.expecting(side: config.side(level: level))
         let channels = config.blockOutChannels[level]
         let before = config.blockOutChannels[min(level + 1, config.levels - 1)]
         let skipBelow = config.blockOutChannels[max(level - 1, 0)]
@@ -100,7 +103,11 @@ struct UpBlock: Sendable {
         attentions =
             config.upBlocks[index] == .plain
             ? [] : try (0..<layers).map { try Transformer2D(source("attentions", $0), shape, slots: slots) }
-        upsampler = level == 0 ? nil : try Conv2D(source("upsamplers.0.conv"), in: channels, out: channels)
+        upsampler =
+            level == 0
+            ? nil
+            : try Conv2D(
+                source("upsamplers.0.conv").expecting(side: config.side(level: level - 1)), in: channels, out: channels)
     }
 
     /// Takes as many tensors off `skips` as it has resnet blocks.

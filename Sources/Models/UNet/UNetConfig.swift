@@ -36,6 +36,8 @@ package struct UNetConfig: Sendable, Equatable {
 
     package init() {}
 
+    /// Side in pixels of the feature maps of a level, for pictures of the model's own size.
+    func side(level: Int) -> Int { max(1, sampleSize >> level) }
     package var levels: Int { blockOutChannels.count }
     /// Latents are best a multiple of this; other sizes work, as in diffusers, by cropping what is upsampled.
     package var factor: Int { 1 << (levels - 1) }

@@ -11,6 +11,9 @@ package struct AutoencoderKL: Sendable {
 
     package init(_ source: LayerSource, _ config: AutoencoderConfig) throws {
         let latent = config.latentChannels
+        // Latents of 64×64 unless the caller knows better. An autoencoder runs once where a UNet runs dozens of times,
+        // and should take its memory accordingly: its maps count as if they were a quarter as wide.
+        let source = source.expecting(side: max(1, (source.side > 0 ? source.side : 64) / 4))
         self.config = config
         encoder = try VAEEncoder(source("encoder"), config)
         decoder = try VAEDecoder(source("decoder"), config)

@@ -16,12 +16,14 @@ struct VAEDecoder: Sendable {
         midBlock = try VAEMidBlock(source("mid_block"), config)
         upBlocks = try (0...last).map { level in
             try UpDecoderBlock(
-                source("up_blocks", level), in: channels[max(level - 1, 0)], out: channels[level], config,
+                source("up_blocks", level).expecting(side: source.side << level), in: channels[max(level - 1, 0)],
+                out: channels[level], config,
                 upsample: level < last)
         }
         convNormOut = try GroupNorm(
             source("conv_norm_out"), channels: channels[last], groups: config.normGroups, epsilon: 1e-6)
-        convOut = try Conv2D(source("conv_out"), in: channels[last], out: config.pictureChannels)
+        convOut = try Conv2D(
+            source("conv_out").expecting(side: source.side << last), in: channels[last], out: config.pictureChannels)
     }
 
     func callAsFunction(_ latents: Tensor, _ compute: Compute) throws -> Tensor {
@@ -47,7 +49,9 @@ private struct UpDecoderBlock: Sendable {
                 groups: config.normGroups, epsilon: 1e-6)
         }
         upsampler =
-            upsample ? try Conv2D(source("upsamplers.0.conv"), in: outChannels, out: outChannels) : nil
+            upsample
+            ? try Conv2D(
+                source("upsamplers.0.conv").expecting(side: 2 * source.side), in: outChannels, out: outChannels) : nil
     }
 
     func callAsFunction(_ x: Tensor, _ compute: Compute) throws -> Tensor {

@@ -12,10 +12,12 @@ struct VAEEncoder: Sendable {
     init(_ source: LayerSource, _ config: AutoencoderConfig) throws {
         let channels = config.blockOutChannels
         let last = channels.count - 1
-        convIn = try Conv2D(source("conv_in"), in: config.pictureChannels, out: channels[0])
+        convIn = try Conv2D(
+            source("conv_in").expecting(side: source.side << last), in: config.pictureChannels, out: channels[0])
         downBlocks = try (0...last).map { level in
             try DownEncoderBlock(
-                source("down_blocks", level), in: channels[max(level - 1, 0)], out: channels[level], config,
+                source("down_blocks", level).expecting(side: source.side << (last - level)),
+                in: channels[max(level - 1, 0)], out: channels[level], config,
                 downsample: level < last)
         }
         midBlock = try VAEMidBlock(source("mid_block"), config)

@@ -46,6 +46,9 @@ extension Compute {
         _ x: Tensor, _ second: Tensor? = nil, _ weights: PackedWeights, _ geometry: ConvolutionGeometry,
         resized: (height: Int, width: Int)? = nil, batchBias: Tensor? = nil, residual: Tensor? = nil
     ) throws -> Tensor {
+        guard weights.algorithm == .direct || geometry.stride == 1 else {
+            throw TensorError("weights packed for \(weights.algorithm.rawValue) are of no use with a stride")
+        }
         let (x, second) = try operands(x, second, of: weights)
         let size = resized ?? (x.height, x.width)
         let height =
@@ -56,7 +59,8 @@ extension Compute {
         // The kernels know addresses alone: what these belong to must not be released before they are done.
         defer { withExtendedLifetime((x, second, weights, batchBias, residual, output)) {} }
         let c = limn_convolution(
-            element: x.element.code, source: (UnsafeRawPointer(x.raw), second.map { UnsafeRawPointer($0.raw) }),
+            algorithm: weights.algorithm.code, element: x.element.code,
+            source: (UnsafeRawPointer(x.raw), second.map { UnsafeRawPointer($0.raw) }),
             channels: (x.channels, second?.channels ?? 0), batch: x.batch, in_height: x.height, in_width: x.width,
             resized_height: size.height, resized_width: size.width, kernel_height: weights.kernelHeight,
             kernel_width: weights.kernelWidth, stride: geometry.stride, pad_top: geometry.padTop,
@@ -81,7 +85,8 @@ extension Compute {
         defer { withExtendedLifetime((x, weights, residual, output)) {} }
         let rows = x.rows
         let c = limn_convolution(
-            element: x.element.code, source: (UnsafeRawPointer(x.raw), nil), channels: (x.channels, 0), batch: 1,
+            algorithm: LIMN_DIRECT, element: x.element.code, source: (UnsafeRawPointer(x.raw), nil),
+            channels: (x.channels, 0), batch: 1,
             in_height: 1,
             in_width: rows, resized_height: 1, resized_width: rows, kernel_height: 1, kernel_width: 1, stride: 1,
             pad_top: 0, pad_left: 0, out_height: 1, out_width: rows, out_channels: weights.outChannels,
