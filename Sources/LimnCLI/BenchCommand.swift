@@ -61,6 +61,9 @@ struct BenchCommand: AsyncParsableCommand {
         help: ArgumentHelp("Pictures at once; the UNet gets a pair for each. (default: 1)", valueName: "count"))
     var batch: Int?
 
+    @Flag(help: "Only print how each layer is computed: its algorithm, arithmetic and memory.")
+    var plan = false
+
     @Flag(help: "One line of JSON.")
     var json = false
 
@@ -69,6 +72,7 @@ struct BenchCommand: AsyncParsableCommand {
 
     func run() async throws {
         Interruption.install()
+        if plan { return try await printPlan() }
         var options = try subject()
         if let precision = machine.precision { options.precision = precision }
         if let repeats { options.repeats = repeats }
@@ -76,6 +80,16 @@ struct BenchCommand: AsyncParsableCommand {
         let isQuiet = quiet
         let result = try await Benchmark.run(options) { if !isQuiet { Console.note($0) } }
         try Console.output(json ? JSONLine.text(result) : result.description)
+    }
+
+    private func printPlan() async throws {
+        guard let shape, model == nil, inputs == nil, outputs == nil, batch == nil else {
+            throw LimnError("--plan wants a shape, and takes neither folders nor batches", isUsage: true)
+        }
+        let plan = try await BenchmarkPlan.make(
+            shape: shape, precision: machine.precision ?? Benchmark.Options(shape: shape).precision, width: width,
+            height: height)
+        try Console.output(json ? JSONLine.text(plan) : plan.description)
     }
 
     /// A shape or a folder.

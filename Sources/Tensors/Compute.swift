@@ -18,6 +18,8 @@ package final class Compute {
     package internal(set) var packedByteCount = 0
     /// Seconds and floating point operations by kind since the last reset; nil unless somebody wants to know.
     package var profile: Profile?
+    /// Every convolution and linear layer, also while the arena is only planned; nil unless somebody wants to know.
+    package var products: ProductLog?
     /// Asked before every operation; true makes the operation throw `CancellationError`.
     package var isCancelled: () -> Bool = { Task.isCancelled }
 

@@ -152,3 +152,28 @@ import Testing
         #expect(await message { _ = try await Benchmark.run(options) }?.contains("leave them out") == true)
     }
 }
+
+@Suite struct BenchmarkPlanTests {
+    @Test func thePlanNamesEveryLayerOfAShape() async throws {
+        let plan = try await BenchmarkPlan.make(shape: "sd15", precision: .float32)
+        #expect(plan.parts.count == 2)
+        let unet = try #require(plan.parts.first).rows
+        #expect(unet.filter { $0.stride == 2 }.allSatisfy { $0.algorithm == "direct" && $0.kernel == 3 })
+        let wide = try #require(
+            unet.first { $0.kernel == 3 && $0.stride == 1 && $0.inChannels == 320 && $0.size == [2, 64, 64] })
+        #expect(wide.count == 7)
+        #expect(abs(wide.gflop - 105.7) < 0.1)
+        #expect(wide.algorithm == "F(4×4)")
+        #expect(wide.packedBytes >= 7 * 36 * 320 * 320 * 4)
+        let deep = try #require(unet.first { $0.kernel == 3 && $0.stride == 1 && $0.size == [2, 8, 8] })
+        #expect(deep.algorithm == "direct")
+        #expect(plan.description.contains("VAE decode"))
+    }
+
+    @Test func thePlanRefusesWhatIsNotAShape() async throws {
+        await #expect(throws: LimnError.self) { try await BenchmarkPlan.make(shape: "sd9", precision: .float32) }
+        await #expect(throws: LimnError.self) {
+            try await BenchmarkPlan.make(shape: "sd15", precision: .float32, width: 13)
+        }
+    }
+}

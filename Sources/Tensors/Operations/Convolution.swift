@@ -69,7 +69,7 @@ extension Compute {
             batch_bias: batchBias.map { UnsafePointer($0.pointer) },
             residual: residual.map { UnsafePointer($0.pointer) }, activation: weights.activation.code,
             output_element: output.element.code, output: output.raw)
-        try product(weights.kernelHeight * weights.kernelWidth > 1 ? .convolution : .linear, c)
+        try product(weights.kernelHeight * weights.kernelWidth > 1 ? .convolution : .linear, c, weights.algorithm)
         return output
     }
 
@@ -93,7 +93,7 @@ extension Compute {
             weights: try weights.packed(self), bias: weights.bias, batch_bias: nil,
             residual: residual.map { UnsafePointer($0.pointer) }, activation: weights.activation.code,
             output_element: output.element.code, output: output.raw)
-        try product(.linear, c)
+        try product(.linear, c, .direct)
         return output
     }
 
@@ -126,11 +126,12 @@ extension Compute {
         return (output, nil)
     }
 
-    private func product(_ kind: OperationKind, _ c: limn_convolution) throws {
+    private func product(_ kind: OperationKind, _ c: limn_convolution, _ algorithm: ConvolutionAlgorithm) throws {
         var c = c
         let columns = c.activation == LIMN_ACTIVATION_GEGLU ? 2 * c.out_channels : c.out_channels
         let depth = c.kernel_height * c.kernel_width * (c.channels.0 + c.channels.1)
         let operations = 2 * Double(c.batch * c.out_height * c.out_width) * Double(columns) * Double(depth)
+        products?.add(c, algorithm, operations: operations, kernels)
         try run(
             kind, tasks: limn_convolution_tasks(kernels.table, &c),
             scratch: limn_convolution_scratch(kernels.table, &c), operations: operations,
