@@ -32,7 +32,8 @@ public enum Benchmark {
         }
 
         let subject: Subject
-        public var precision = Precision.float32
+        /// nil: the one that is usual on this CPU.
+        public var precision: Precision?
         /// How often each stage is timed, after one run that does not count.
         public var repeats = 3
         /// nil: the cores available to the process.

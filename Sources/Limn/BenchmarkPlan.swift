@@ -49,7 +49,7 @@ public struct BenchmarkPlan: Codable, Sendable, CustomStringConvertible {
     ///   - width: of the picture in pixels; nil for the shape's own
     /// - Throws: `LimnError` if there is no such shape or it cannot have that size
     public static func make(
-        shape name: String, precision: Precision, width: Int? = nil, height: Int? = nil
+        shape name: String, precision: Precision? = nil, width: Int? = nil, height: Int? = nil
     ) async throws -> BenchmarkPlan {
         guard let shape = BenchmarkShape.all.first(where: { $0.name == name }) else {
             throw LimnError(
@@ -61,8 +61,9 @@ public struct BenchmarkPlan: Codable, Sendable, CustomStringConvertible {
         }
         return try await ModelExecutor.detached { isCancelled in
             try withLimnErrors {
-                let compute = try Compute(
-                    kernels: try Kernels.chosen(), threads: 1, operands: precision.operands)
+                let kernels = try Kernels.chosen()
+                let precision = precision ?? .usual(with: kernels)
+                let compute = try Compute(kernels: kernels, threads: 1, operands: precision.operands)
                 compute.isCancelled = isCancelled
                 return BenchmarkPlan(
                     shape: name, precision: precision.rawValue, kernels: compute.kernels.name, width: width,

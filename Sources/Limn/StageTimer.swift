@@ -20,9 +20,10 @@ final class StageTimer {
             throw LimnError("threads must be 1 to 1024 and repeats 1 to 1000", isUsage: true)
         }
         let kernels = try Kernels.chosen()
-        compute = try Compute(kernels: kernels, threads: threads, operands: options.precision.operands)
+        let precision = options.precision ?? .usual(with: kernels)
+        compute = try Compute(kernels: kernels, threads: threads, operands: precision.operands)
         compute.isCancelled = isCancelled
-        (self.threads, repeats, precision, self.tell) = (threads, options.repeats, options.precision, tell)
+        (self.threads, repeats, self.precision, self.tell) = (threads, options.repeats, precision, tell)
     }
 
     func note(_ text: String) { tell(text) }

@@ -87,8 +87,7 @@ struct BenchCommand: AsyncParsableCommand {
             throw LimnError("--plan wants a shape, and takes neither folders nor batches", isUsage: true)
         }
         let plan = try await BenchmarkPlan.make(
-            shape: shape, precision: machine.precision ?? Benchmark.Options(shape: shape).precision, width: width,
-            height: height)
+            shape: shape, precision: machine.precision, width: width, height: height)
         try Console.output(json ? JSONLine.text(plan) : plan.description)
     }
 

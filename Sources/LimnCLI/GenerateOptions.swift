@@ -171,7 +171,8 @@ struct MachineOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Arithmetic: f32 is exact; bf16 is twice as fast where the CPU has it. (default: f32)", valueName: "name"))
+            "Arithmetic: f32 is exact, bf16 faster. (default: bf16 where the CPU multiplies it faster)",
+            valueName: "name"))
     var precision: Precision?
 
     var loadOptions: LoadOptions {

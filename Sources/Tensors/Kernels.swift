@@ -11,6 +11,9 @@ package struct Kernels: @unchecked Sendable {
     /// Whether the set multiplies operands of this kind.
     package func multiplies(_ element: Element) -> Bool { limn_kernels_support(table, element.code) }
 
+    /// Whether products of bfloat16 operands are faster than those of float32.
+    package var prefersBfloat16: Bool { limn_kernels_prefer_bf16(table) }
+
     /// All sets that this CPU can run, the fastest first.
     package static var available: [Kernels] {
         var found: [Kernels] = []

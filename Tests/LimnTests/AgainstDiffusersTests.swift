@@ -16,7 +16,7 @@ import Testing
     @Test(arguments: models)
     func everyRunEndsInTheLatentsAndPictureOfDiffusers(_ fixture: String, _ path: String) async throws {
         let reference = try ReferenceRuns(fixture)
-        let model = try await Model.load(from: path, options: LoadOptions(threads: 2))
+        let model = try await Model.load(from: path, options: LoadOptions(threads: 2, precision: .float32))
         var worst = 0.0
         var pictures = 0
         for (index, run) in reference.runs.enumerated() {

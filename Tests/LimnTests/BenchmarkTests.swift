@@ -20,7 +20,7 @@ import Testing
     @Test func aShapeIsTimedStageByStage() async throws {
         var options = Benchmark.Options(shape: "icons-64")
         (options.repeats, options.threads, options.batch) = (2, 1, 2)
-        (options.width, options.height) = (32, 16)
+        (options.width, options.height, options.precision) = (32, 16, .float32)
         let result = try await Benchmark.run(options)
         #expect(result.stages.map(\.name) == ["text_encoder", "unet", "vae_encoder", "vae_decoder"])
         #expect(result.stages.map(\.input) == [[4, 32], [4, 4, 4, 8], [2, 3, 16, 32], [2, 4, 4, 8]])
@@ -88,7 +88,7 @@ import Testing
         try SafetensorsWriter.write(tensors, to: inputs)
         var options = Benchmark.Options(
             Benchmark.Given(model: try model ?? self.model(), inputs: inputs, outputs: outputs))
-        (options.repeats, options.threads) = (1, 2)
+        (options.repeats, options.threads, options.precision) = (1, 2, .float32)
         return try await Benchmark.run(options)
     }
 

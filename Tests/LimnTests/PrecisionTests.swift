@@ -15,7 +15,7 @@ import Testing
 
     @Test func bfloat16DrawsTheSamePictureToTheEye() async throws {
         let path = Fixtures.repository + "/weights/icons-64"
-        let exact = try await Model.load(from: path, options: LoadOptions(threads: 2))
+        let exact = try await Model.load(from: path, options: LoadOptions(threads: 2, precision: .float32))
         let fast: Model
         do {
             fast = try await Model.load(from: path, options: LoadOptions(threads: 2, precision: .bfloat16))

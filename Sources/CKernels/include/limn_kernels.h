@@ -46,6 +46,8 @@ typedef enum { LIMN_F32, LIMN_BF16 } limn_element;
 
 // Whether this set multiplies such operands.
 bool limn_kernels_support(const limn_kernels *kernels, limn_element element);
+// Whether its bfloat16 products are faster than its float32 ones on this CPU.
+bool limn_kernels_prefer_bf16(const limn_kernels *kernels);
 
 // How a convolution is computed, which decides the packed form of its weights. The Winograd algorithms compute
 // 3×3 convolutions of stride 1 (any padding, two sources, resizing; not GEGLU), with 4 and 2.25 times fewer products
