@@ -28,7 +28,12 @@ public enum Precision: String, Sendable, CaseIterable {
     /// with half the memory, on CPUs that have it (AVX-512 BF16).
     case bfloat16 = "bf16"
 
+    /// As bf16, but the linear layers of the UNet's transformer blocks multiply 8-bit integers, and Winograd's
+    /// convolutions compute larger tiles. Pictures differ a little more.
+    case int8
+
     var operands: Element { self == .float32 ? .float32 : .bfloat16 }
+    var isCoarse: Bool { self == .int8 }
 }
 
 /// A model that draws: tokenizer, text encoder, UNet, VAE and noise schedule.
@@ -96,7 +101,7 @@ public actor Model {
         }
         let compute = try Compute(
             kernels: try Kernels.chosen(), threads: threads, operands: options.precision.operands,
-            packsOnUse: options.lowMemory)
+            isCoarse: options.precision.isCoarse, packsOnUse: options.lowMemory)
         let belongsToTask = compute.isCancelled
         compute.isCancelled = isCancelled
         let parts = try ModelParts(folder)

@@ -171,7 +171,8 @@ struct MachineOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Arithmetic: f32 is exact; bf16 is twice as fast where the CPU has it. (default: f32)", valueName: "name"))
+            "Arithmetic: f32 is exact; bf16 is twice as fast where the CPU has it; int8 is coarser still. (default: f32)",
+            valueName: "name"))
     var precision: Precision?
 
     var loadOptions: LoadOptions {
