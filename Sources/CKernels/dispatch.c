@@ -11,7 +11,8 @@ static bool runs_here(const limn_kernels *kernels) {
     __builtin_cpu_init();
     if (kernels == &limn_kernels_amx) return runs_here(&limn_kernels_avx512bf16) && limn_amx_is_usable();
     if (kernels == &limn_kernels_avx512bf16)
-        return __builtin_cpu_supports("avx512bf16") && runs_here(&limn_kernels_avx512);
+        return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni")
+            && runs_here(&limn_kernels_avx512);
     if (kernels == &limn_kernels_avx512)
         return runs_here(&limn_kernels_avx2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
             && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
@@ -51,7 +52,7 @@ long limn_packed_panels(const limn_kernels *kernels, long out, limn_activation a
 
 size_t limn_packed_bytes(const limn_kernels *kernels, limn_element element, long out, long in, long taps,
                          limn_activation activation) {
-    const size_t units = ceil_div(in, unit_values(element));
+    const size_t units = packed_units(element, in) + (element == LIMN_INT8 ? 2 : 0);
     return 4 * limn_packed_panels(kernels, out, activation) * taps * units * kernels->panel;
 }
 
@@ -214,6 +215,11 @@ void limn_silu(const limn_kernels *kernels, const float *x, long count, float *o
 
 void limn_stored_to_f32(const limn_kernels *kernels, limn_stored stored, const void *x, long count, float *output) {
     kernels->stored_to_f32(stored, x, count, output);
+}
+
+void limn_rows_to_int8(const limn_kernels *kernels, limn_element element, const void *x, long channels, long first,
+                       long last, uint8_t *output, float *scales) {
+    kernels->rows_to_int8(element, x, channels, first, last, output, scales);
 }
 
 void limn_rows_to_bf16(const limn_kernels *kernels, const float *x, long channels, const float *second, long second_channels,

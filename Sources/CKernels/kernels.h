@@ -6,11 +6,11 @@ struct limn_kernels {
     const char *name;
     long panel;  // columns in a packed panel
     // By element: how operations are cut into tasks.
-    long task_rows[2], task_queries[2];
+    long task_rows[3], task_queries[2];
     void (*pack_task)(limn_element, const limn_weight *, void *packed, long panel, void *scratch);
     // By element; NULL where the set has no such product.
-    void (*convolution_task[2])(const limn_convolution *, long task, void *scratch);
-    void (*winograd_task[2])(const limn_convolution *, long task, void *scratch);
+    void (*convolution_task[3])(const limn_convolution *, long task, void *scratch);
+    void (*winograd_task[3])(const limn_convolution *, long task, void *scratch);
     void (*attention_task[2])(const limn_attention *, long task, void *scratch);
     // Bytes that a bfloat16 task wants, where that is not what the other sets want; else NULL.
     size_t (*scratch_convolution_bf16)(const limn_convolution *);
@@ -24,6 +24,8 @@ struct limn_kernels {
     void (*rows_to_bf16)(const float *x, long channels, const float *second, long second_channels,
                        long first, long last,
                          uint16_t *output);
+    void (*rows_to_int8)(limn_element, const void *x, long channels, long first, long last, uint8_t *output,
+                         float *scales);
 };
 
 extern const limn_kernels limn_kernels_portable;
@@ -47,10 +49,15 @@ enum {
 extern const float limn_zeros[LIMN_MAX_CHANNELS];
 
 static inline long ceil_div(long a, long b) { return (a + b - 1) / b; }
-// Values of one unit of a product's depth: a float, or two bfloat16.
-static inline long unit_values(limn_element element) { return element == LIMN_BF16 ? 2 : 1; }
+// Values of one unit of a product's depth: a float, two bfloat16 or four 8-bit integers.
+static inline long unit_values(limn_element element) { return element == LIMN_F32 ? 1 : element == LIMN_BF16 ? 2 : 4; }
+// Units of the depth of a packed panel. Those of 8-bit integers are as many as fill whole tiles.
+static inline long packed_units(limn_element element, long in) {
+    if (element == LIMN_INT8) return ceil_div(in, LIMN_INT8_ROW) * (LIMN_INT8_ROW / 4);
+    return ceil_div(in, unit_values(element));
+}
 static inline long stored_bytes(limn_stored stored) { return stored == LIMN_STORED_F32 ? 4 : 2; }
-static inline size_t element_bytes(limn_element element) { return element == LIMN_BF16 ? 2 : 4; }
+static inline size_t element_bytes(limn_element element) { return 4 / unit_values(element); }
 
 // To the nearest bfloat16, ties to even; a NaN stays one.
 static inline uint16_t bf16_from(float x) {

@@ -3,15 +3,18 @@ import Tensors
 
 /// Where a layer comes from: the weights under its key prefix, and the machine that they are packed for.
 package struct LayerSource {
-    package let weights: Weights
+    package private(set) var weights: Weights
     package let compute: Compute
     /// Side in pixels of the maps that layers will work on when pictures have the model's own size; 0 if unknown. Their
     /// speed depends on it, not their results.
     package private(set) var side = 0
+    /// What the operands of linear layers are stored as.
+    package private(set) var linearOperands: Element
 
     package init(_ weights: Weights, compute: Compute) {
         self.weights = weights
         self.compute = compute
+        linearOperands = compute.operands
     }
 
     /// The same source, for layers that work on maps of this side.
@@ -21,9 +24,18 @@ package struct LayerSource {
         return source
     }
 
+    /// The same source, for linear layers of such operands.
+    package func multiplying(_ operands: Element) -> LayerSource {
+        var source = self
+        source.linearOperands = operands
+        return source
+    }
+
     /// The source of the layer called `key` under this one.
     package func callAsFunction(_ key: String) -> LayerSource {
-        LayerSource(weights.scoped(key), compute: compute).expecting(side: side)
+        var source = self
+        source.weights = weights.scoped(key)
+        return source
     }
 
     /// The source of element `index` of a module list.

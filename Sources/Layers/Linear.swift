@@ -14,16 +14,18 @@ package struct Linear: Sendable {
         let bias = bias ? try source.array("bias", count: rows) : nil
         packed = try PackedWeights(
             parts: [try source.weights.stored("weight", shape: [rows, inChannels])], bias: bias,
-            inChannels: inChannels, outChannels: outChannels, activation: activation, compute: source.compute)
+            inChannels: inChannels, outChannels: outChannels, activation: activation,
+            operands: source.linearOperands, compute: source.compute)
     }
 
     /// Several linears over the same input as one product; their outputs lie side by side in the channels.
     package init(joining sources: [LayerSource], in inChannels: Int, out outChannels: Int, bias: Bool) throws {
-        guard let compute = sources.first?.compute else { throw TensorError("no layers to join") }
+        guard let first = sources.first else { throw TensorError("no layers to join") }
         packed = try PackedWeights(
             parts: try sources.map { try $0.weights.stored("weight", shape: [outChannels, inChannels]) },
             bias: bias ? try sources.flatMap { try $0.array("bias", count: outChannels) } : nil,
-            inChannels: inChannels, outChannels: sources.count * outChannels, compute: compute)
+            inChannels: inChannels, outChannels: sources.count * outChannels,
+            operands: first.linearOperands, compute: first.compute)
     }
 
     /// - Parameter asOperand: the result only feeds a product (another layer, attention)

@@ -9,7 +9,7 @@ import Tensors
 public struct BenchmarkPlan: Codable, Sendable, CustomStringConvertible {
     /// All convolutions, or linear layers, of one shape.
     public struct Row: Codable, Sendable {
-        /// "direct", or Winograd's "F(2×2)" or "F(4×4)".
+        /// "direct", or Winograd's "F(2×2)" or "F(4×4)"; "int8" is a direct product of 8-bit integers.
         public var algorithm: String
         /// Side of the kernel; 1 for a linear layer.
         public var kernel: Int
@@ -63,7 +63,8 @@ public struct BenchmarkPlan: Codable, Sendable, CustomStringConvertible {
             try withLimnErrors {
                 let kernels = try Kernels.chosen()
                 let precision = precision ?? .usual(with: kernels)
-                let compute = try Compute(kernels: kernels, threads: 1, operands: precision.operands)
+                let compute = try Compute(
+                    kernels: kernels, threads: 1, operands: precision.operands, isCoarse: precision.isCoarse)
                 compute.isCancelled = isCancelled
                 return BenchmarkPlan(
                     shape: name, precision: precision.rawValue, kernels: compute.kernels.name, width: width,
@@ -126,7 +127,7 @@ public struct BenchmarkPlan: Codable, Sendable, CustomStringConvertible {
                         + left(row.size.map(String.init).joined(separator: "×"), 14) + right("\(row.count)", 3)
                         + right(decimals(row.gflop, 1) + " GFLOP", 15) + right(megabytes(row.packedBytes), 12))
             }
-            for algorithm in ConvolutionAlgorithm.allCases.map(\.rawValue) + [""] {
+            for algorithm in ConvolutionAlgorithm.allCases.map(\.rawValue) + ["int8", ""] {
                 let rows = part.rows.filter { algorithm.isEmpty || $0.algorithm == algorithm }
                 guard !rows.isEmpty else { continue }
                 lines.append(
@@ -144,7 +145,7 @@ extension BenchmarkPlan.Row {
     init(_ entry: ProductLog.Entry) {
         let shape = entry.shape
         self.init(
-            algorithm: shape.algorithm.rawValue, kernel: shape.kernel, stride: shape.stride,
+            algorithm: shape.isInteger ? "int8" : shape.algorithm.rawValue, kernel: shape.kernel, stride: shape.stride,
             inChannels: shape.inChannels, outChannels: shape.outChannels,
             size: [shape.batch, shape.outHeight, shape.outWidth], count: entry.calls,
             gflop: entry.operations * 1e-9, packedBytes: entry.packedBytes)

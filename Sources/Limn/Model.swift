@@ -28,7 +28,12 @@ public enum Precision: String, Sendable, CaseIterable {
     /// times as fast with half the memory, on CPUs that have it (AMX, AVX-512 BF16).
     case bfloat16 = "bf16"
 
+    /// As bf16, but the linear layers of the UNet's transformer blocks multiply 8-bit integers, and Winograd's
+    /// convolutions compute larger tiles. Pictures differ a little more.
+    case int8
+
     var operands: Element { self == .float32 ? .float32 : .bfloat16 }
+    var isCoarse: Bool { self == .int8 }
 
     /// What is used where nobody asks for anything.
     static func usual(with kernels: Kernels) -> Precision { kernels.prefersBfloat16 ? .bfloat16 : .float32 }
@@ -100,7 +105,8 @@ public actor Model {
         let kernels = try Kernels.chosen()
         precision = options.precision ?? .usual(with: kernels)
         let compute = try Compute(
-            kernels: kernels, threads: threads, operands: precision.operands, packsOnUse: options.lowMemory)
+            kernels: kernels, threads: threads, operands: precision.operands, isCoarse: precision.isCoarse,
+            packsOnUse: options.lowMemory)
         let belongsToTask = compute.isCancelled
         compute.isCancelled = isCancelled
         let parts = try ModelParts(folder)

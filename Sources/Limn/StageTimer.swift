@@ -8,6 +8,8 @@ final class StageTimer {
     private let repeats: Int
     private let precision: Precision
     private let tell: (String) -> Void
+    /// Where integers are only some of the operands, the peak is that of the others.
+    private var peakName: String { precision == .int8 ? Precision.bfloat16.rawValue : precision.rawValue }
     /// GFLOP/s that products reach at most, by the name of their precision.
     private var peaks: [String: Double] = [:]
     private(set) var stages: [BenchmarkResult.Stage] = []
@@ -21,7 +23,8 @@ final class StageTimer {
         }
         let kernels = try Kernels.chosen()
         let precision = options.precision ?? .usual(with: kernels)
-        compute = try Compute(kernels: kernels, threads: threads, operands: precision.operands)
+        compute = try Compute(
+            kernels: kernels, threads: threads, operands: precision.operands, isCoarse: precision.isCoarse)
         compute.isCancelled = isCancelled
         (self.threads, repeats, self.precision, self.tell) = (threads, options.repeats, precision, tell)
     }
@@ -83,7 +86,7 @@ final class StageTimer {
     // MARK: Time
 
     private func measurePeaks() throws {
-        for precision in Precision.allCases where compute.kernels.multiplies(precision.operands) {
+        for precision in [Precision.float32, .bfloat16] where compute.kernels.multiplies(precision.operands) {
             let machine = try Compute(kernels: compute.kernels, threads: threads, operands: precision.operands)
             machine.isCancelled = compute.isCancelled
             peaks[precision.rawValue] = try machine.peakRate() * 1e-9
@@ -123,7 +126,7 @@ final class StageTimer {
         func rate(_ operations: Double, _ seconds: Double) -> BenchmarkResult.Rate {
             let gflops = operations / max(seconds, 1e-9) * 1e-9
             return BenchmarkResult.Rate(
-                gflops: gflops, shareOfPeak: peaks[precision.rawValue].map { gflops / max($0, 1e-9) } ?? 0)
+                gflops: gflops, shareOfPeak: peaks[peakName].map { gflops / max($0, 1e-9) } ?? 0)
         }
         return BenchmarkResult.Stage(
             name: name.rawValue, input: input, bestSeconds: best.seconds, medianSeconds: median,

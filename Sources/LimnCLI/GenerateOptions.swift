@@ -171,7 +171,7 @@ struct MachineOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Arithmetic: f32 is exact, bf16 faster. (default: bf16 where the CPU multiplies it faster)",
+            "Arithmetic: f32 is exact, bf16 faster, int8 coarser. (default: bf16 where the CPU multiplies it faster)",
             valueName: "name"))
     var precision: Precision?
 

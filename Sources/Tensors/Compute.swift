@@ -11,6 +11,9 @@ package final class Compute {
     package let pool: ThreadPool
     /// What products' operands are stored as.
     package let operands: Element
+    /// Trades exactness for speed: 8-bit integers in the linear layers of transformer blocks, and Winograd's F(4×4) of
+    /// bfloat16 products in convolutions of large maps.
+    package let isCoarse: Bool
     package let arena = Arena()
     /// Where weights are packed when they are used; nil if they are packed once, at loading.
     package let weights: WeightStore?
@@ -24,12 +27,18 @@ package final class Compute {
     package var isCancelled: () -> Bool = { Task.isCancelled }
 
     /// - Throws: `TensorError` if the kernels cannot multiply such operands
-    package init(kernels: Kernels, threads: Int, operands: Element, packsOnUse: Bool = false) throws {
+    package init(
+        kernels: Kernels, threads: Int, operands: Element, isCoarse: Bool = false, packsOnUse: Bool = false
+    ) throws {
         guard kernels.multiplies(operands) else {
             throw TensorError("this CPU cannot multiply bfloat16 numbers (AVX-512 BF16); use --precision f32")
         }
+        guard !isCoarse || kernels.multiplies(.int8) else {
+            throw TensorError("this CPU cannot multiply 8-bit integers (AVX-512 VNNI); use --precision f32")
+        }
         self.kernels = kernels
         self.operands = operands
+        self.isCoarse = isCoarse
         weights = packsOnUse ? WeightStore() : nil
         pool = ThreadPool(threadCount: threads)
     }
@@ -38,9 +47,13 @@ package final class Compute {
     package init(kernels: Kernels, threads: Int) {
         self.kernels = kernels
         operands = .float32
+        isCoarse = false
         weights = nil
         pool = ThreadPool(threadCount: threads)
     }
+
+    /// What the operands of linear layers in transformer blocks are stored as.
+    package var blockOperands: Element { isCoarse ? .int8 : operands }
 
     /// A tensor in the arena; its values are undefined.
     package func tensor(

@@ -45,7 +45,12 @@ extension Kernels {
     /// alone: what is gained for a byte depends on the size of the map. A UNet's deep layers have the weights and
     /// little of the time. In SD 1.5 at 512×512, float32, F(4×4) adds 0.2 GB at 64×64 and 0.75 GB at 32×32; at 16×16
     /// it would be 2.3 GB, where F(2×2) takes 0.6.
-    package func algorithm(for shape: ConvolutionShape, operands: Element) -> ConvolutionAlgorithm {
+    ///
+    /// - Parameter isCoarse: F(4×4) of bfloat16 products, whose error is three times that of F(2×2), where maps are
+    ///   large: there it saves the most, and takes the least memory
+    package func algorithm(
+        for shape: ConvolutionShape, operands: Element, isCoarse: Bool = false
+    ) -> ConvolutionAlgorithm {
         // With fewer inputs there is nothing that the transforms could save.
         guard shape.kernel == 3, shape.stride == 1, shape.inChannels >= 16 else { return .direct }
         // Memory is no matter where there are few weights.
@@ -55,8 +60,11 @@ extension Kernels {
             if shape.side >= (isSmall ? 16 : 32) { return .winograd4 }
             return shape.side >= (isSmall ? 8 : 16) ? .winograd2 : .direct
         case .bfloat16:
-            // F(4×4) loses too much of bfloat16's eight bits. AMX multiplies faster than Winograd can save.
-            return has(.winograd2, operands) && shape.side >= 16 ? .winograd2 : .direct
+            // F(4×4) loses too much of bfloat16's eight bits to be used unasked. AMX multiplies faster than Winograd
+            // can save.
+            guard has(.winograd2, operands), shape.side >= 16 else { return .direct }
+            return isCoarse && shape.side >= 32 ? .winograd4 : .winograd2
+        case .int8: return .direct
         }
     }
 }
@@ -65,6 +73,6 @@ extension Compute {
     /// The algorithm for a layer here: the same whether or not memory is short, for a request decides every byte of its
     /// picture.
     package func algorithm(for shape: ConvolutionShape) -> ConvolutionAlgorithm {
-        kernels.algorithm(for: shape, operands: operands)
+        kernels.algorithm(for: shape, operands: operands, isCoarse: isCoarse)
     }
 }

@@ -39,13 +39,15 @@ package final class PackedWeights: @unchecked Sendable {
     ///   - parts: row-major [out, in, kernelHeight, kernelWidth], for `.geglu` [2·out, in]; or parts of it, each with
     ///     as many rows as the others
     ///   - algorithm: Winograd's are for kernels of 3×3, to be used with a stride of 1 and no GEGLU
+    ///   - operands: what the products' operands are; nil for those of `compute`. Linear layers alone can be `.int8`
     ///   - bias: as many values as the weight has rows, or nil
     /// - Throws: `TensorError` if the sizes do not fit or memory runs out, `CancellationError` if cancelled
     package init(
         parts: [any StoredValues], bias: [Float]?, inChannels: Int, outChannels: Int, kernelHeight: Int = 1,
         kernelWidth: Int = 1, activation: Activation = .none, algorithm: ConvolutionAlgorithm = .direct,
-        compute: Compute
+        operands: Element? = nil, compute: Compute
     ) throws {
+        let element = operands ?? compute.operands
         let taps = kernelHeight * kernelWidth
         let rows = activation == .geglu ? 2 * outChannels : outChannels
         guard inChannels > 0, outChannels > 0, taps <= LIMN_MAX_TAPS, inChannels <= LIMN_MAX_CHANNELS || taps == 1,
@@ -53,7 +55,7 @@ package final class PackedWeights: @unchecked Sendable {
             parts.allSatisfy({ $0.count == rows / parts.count * inChannels * taps }),
             bias.map({ $0.count == rows }) ?? true,
             algorithm == .direct || kernelHeight == 3 && kernelWidth == 3 && activation != .geglu,
-            compute.kernels.has(algorithm, compute.operands)
+            element != .int8 || taps == 1, compute.kernels.has(algorithm, element)
         else {
             throw TensorError("a weight of \(rows) × \(inChannels) × \(taps) is not of a size that limn supports")
         }
@@ -61,7 +63,7 @@ package final class PackedWeights: @unchecked Sendable {
         (self.inChannels, self.outChannels) = (inChannels, outChannels)
         (self.kernelHeight, self.kernelWidth, self.activation) = (kernelHeight, kernelWidth, activation)
         let table = compute.kernels.table
-        element = compute.operands
+        self.element = element
         self.algorithm = algorithm
         let points = limn_algorithm_points(algorithm.code, taps)
         byteCount = limn_packed_bytes(table, element.code, outChannels, inChannels, points, activation.code)
@@ -90,12 +92,12 @@ package final class PackedWeights: @unchecked Sendable {
     package convenience init(
         weight: UnsafeBufferPointer<Float>, bias: [Float]?, inChannels: Int, outChannels: Int,
         kernelHeight: Int = 1, kernelWidth: Int = 1, activation: Activation = .none,
-        algorithm: ConvolutionAlgorithm = .direct, compute: Compute
+        algorithm: ConvolutionAlgorithm = .direct, operands: Element? = nil, compute: Compute
     ) throws {
         try self.init(
             parts: weight.baseAddress.map { [BorrowedFloats(base: $0, count: weight.count)] } ?? [], bias: bias,
             inChannels: inChannels, outChannels: outChannels, kernelHeight: kernelHeight, kernelWidth: kernelWidth,
-            activation: activation, algorithm: algorithm, compute: compute)
+            activation: activation, algorithm: algorithm, operands: operands, compute: compute)
     }
 
     private func pack(_ parts: [any StoredValues], to packed: UnsafeMutableRawPointer, _ compute: Compute) {

@@ -5,6 +5,8 @@ package struct ProductLog: Sendable {
     /// One shape of convolution or linear layer. A linear layer is a 1×1 convolution over rows.
     package struct Shape: Hashable, Sendable {
         package let algorithm: ConvolutionAlgorithm
+        /// Of 8-bit integers.
+        package let isInteger: Bool
         package let inChannels, outChannels, kernel, stride: Int
         package let batch, outHeight, outWidth: Int
     }
@@ -22,12 +24,13 @@ package struct ProductLog: Sendable {
 
     package init() {}
 
-    mutating func add(_ c: limn_convolution, _ algorithm: ConvolutionAlgorithm, operations: Double, _ kernels: Kernels)
-    {
+    mutating func add(
+        _ c: limn_convolution, _ algorithm: ConvolutionAlgorithm, operations: Double, _ kernels: Kernels
+    ) {
         let input = c.channels.0 + c.channels.1
         let shape = Shape(
-            algorithm: algorithm, inChannels: input, outChannels: c.out_channels, kernel: c.kernel_height,
-            stride: c.stride, batch: c.batch, outHeight: c.out_height, outWidth: c.out_width)
+            algorithm: algorithm, isInteger: c.element == LIMN_INT8, inChannels: input, outChannels: c.out_channels,
+            kernel: c.kernel_height, stride: c.stride, batch: c.batch, outHeight: c.out_height, outWidth: c.out_width)
         let place = places[shape] ?? entries.count
         if place == entries.count {
             places[shape] = place

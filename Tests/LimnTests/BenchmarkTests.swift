@@ -170,6 +170,17 @@ import Testing
         #expect(plan.description.contains("VAE decode"))
     }
 
+    @Test func theCoarsePlanHasIntegersInTransformerBlocks() async throws {
+        // Not every CPU multiplies 8-bit integers.
+        guard let plan = try? await BenchmarkPlan.make(shape: "sd15", precision: .int8) else { return }
+        let unet = try #require(plan.parts.first).rows
+        let integers = unet.filter { $0.algorithm == "int8" }
+        // Queries, keys and values as one; the query of the text; two outputs; a feed-forward's two.
+        #expect(integers.reduce(0) { $0 + $1.count } == 16 * 6)
+        #expect(integers.allSatisfy { $0.kernel == 1 })
+        #expect(try #require(plan.parts.last).rows.allSatisfy { $0.algorithm != "int8" })
+    }
+
     @Test func thePlanRefusesWhatIsNotAShape() async throws {
         await #expect(throws: LimnError.self) { try await BenchmarkPlan.make(shape: "sd9", precision: .float32) }
         await #expect(throws: LimnError.self) {

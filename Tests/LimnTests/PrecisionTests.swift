@@ -13,14 +13,16 @@ import Testing
         return squares == 0 ? .infinity : 10 * log10(255 * 255 * Double(a.pixels.count) / squares)
     }
 
-    @Test func bfloat16DrawsTheSamePictureToTheEye() async throws {
+    /// Measured with the AMX kernels: 55.6 to 56.7 dB with bf16, 52.0 to 55.0 with int8.
+    @Test(arguments: [Precision.bfloat16, .int8])
+    func coarserArithmeticDrawsTheSamePictureToTheEye(precision: Precision) async throws {
         let path = Fixtures.repository + "/weights/icons-64"
         let exact = try await Model.load(from: path, options: LoadOptions(threads: 2, precision: .float32))
         let fast: Model
         do {
-            fast = try await Model.load(from: path, options: LoadOptions(threads: 2, precision: .bfloat16))
+            fast = try await Model.load(from: path, options: LoadOptions(threads: 2, precision: precision))
         } catch let error as LimnError {
-            // This CPU has no bfloat16 products, and says what to do.
+            // This CPU has no such products, and says what to do.
             #expect(error.description.contains("--precision f32"))
             return
         }
@@ -28,7 +30,7 @@ import Testing
             var request = Request(prompt: prompt)
             (request.steps, request.seed) = (20, UInt64(seed))
             let ratio = psnr(try await exact.generate(request)[0], try await fast.generate(request)[0])
-            print("bf16 against f32, \(prompt): \(ratio) dB")
+            print("\(precision.rawValue) against f32, \(prompt): \(ratio) dB")
             #expect(ratio > 35, "\(prompt)")
         }
     }

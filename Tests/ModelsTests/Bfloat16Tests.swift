@@ -7,10 +7,14 @@ import Testing
 /// Networks with bfloat16 products stay near the float32 ones: eight bits of mantissa, summed in float32.
 @Suite(.serialized) struct Bfloat16Tests {
     static let tolerance = 6e-2
+    /// With 8-bit integers in transformer blocks; measured: 2.0e-2 to 6.3e-2, in networks of few and random channels.
+    static let coarseTolerance = 1e-1
 
-    private var machine: Compute? {
+    private var machine: Compute? { machine(isCoarse: false) }
+
+    private func machine(isCoarse: Bool) -> Compute? {
         Kernels.available.first { $0.multiplies(.bfloat16) }.flatMap {
-            try? Compute(kernels: $0, threads: 2, operands: .bfloat16)
+            try? Compute(kernels: $0, threads: 2, operands: .bfloat16, isCoarse: isCoarse)
         }
     }
 
@@ -20,9 +24,9 @@ import Testing
         }
     }
 
-    @Test(arguments: ["unet-a", "unet-b", "unet-c", "unet-d", "unet-e"])
-    func unetStaysNearDiffusers(_ name: String) throws {
-        guard let compute = machine else { return }
+    @Test(arguments: ["unet-a", "unet-b", "unet-c", "unet-d", "unet-e"], [false, true])
+    func unetStaysNearDiffusers(_ name: String, isCoarse: Bool) throws {
+        guard let compute = machine(isCoarse: isCoarse) else { return }
         let oracle = try Oracle(name)
         let model = try UNet2DConditionModel(
             LayerSource(try oracle.weights("diffusion_pytorch_model"), compute: compute),
@@ -36,8 +40,8 @@ import Testing
             let timestep = try oracle.values("\(index).timestep")[0]
             let output = try model(latents, timestep: timestep, conditioning, compute)
             let error = try oracle.pictureError(output, "\(index).output")
-            print("bf16", name, index, error)
-            #expect(error < Self.tolerance)
+            print(isCoarse ? "int8" : "bf16", name, index, error)
+            #expect(error < (isCoarse ? Self.coarseTolerance : Self.tolerance))
             // It is bfloat16 that is at work here.
             #expect(error > 1e-4)
         }

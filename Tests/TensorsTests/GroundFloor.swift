@@ -30,6 +30,9 @@ extension Machine {
                 })
         }
     }
+
+    /// The machines whose kernels multiply 8-bit integers, with bfloat16 numbers for the rest.
+    static var withInt8: [Machine] { withBfloat16.filter { $0.kernels.multiplies(.int8) } }
 }
 
 extension Float {

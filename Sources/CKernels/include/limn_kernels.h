@@ -41,8 +41,10 @@ typedef enum {
 } limn_activation;
 
 // What a product's operands are stored as; sums are always float32. A row of bfloat16 holds an even number of
-// values, the last one zero where the channels are odd.
-typedef enum { LIMN_F32, LIMN_BF16 } limn_element;
+// values, the last one zero where the channels are odd. 8-bit integers are for linear layers only; theirs are rows of
+// multiples of LIMN_INT8_ROW, as limn_rows_to_int8 writes them.
+typedef enum { LIMN_F32, LIMN_BF16, LIMN_INT8 } limn_element;
+enum { LIMN_INT8_ROW = 64, LIMN_INT8_ROWS = 16 };
 
 // Whether this set multiplies such operands.
 bool limn_kernels_support(const limn_kernels *kernels, limn_element element);
@@ -82,7 +84,9 @@ typedef struct {
 // Bytes of scratch memory that packing takes.
 size_t limn_pack_scratch(const limn_kernels *kernels, const limn_weight *weight);
 // Packs panel `panel` into [panel][tap][in][panel width]; in bfloat16 two inputs make one unit:
-// [panel][tap][in / 2][panel width][2]. With Winograd, points stand for taps.
+// [panel][tap][in / 2][panel width][2]. With Winograd, points stand for taps. As 8-bit integers (one tap), four make a
+// unit: [panel][in / 4][panel width][4], and each panel ends in its columns' scales, [panel width] float32, and
+// [panel width] int32 to be taken from their sums.
 void limn_pack_task(const limn_kernels *kernels, limn_element element, const limn_weight *weight, void *packed,
                     long panel, void *scratch);
 
@@ -97,6 +101,7 @@ enum { LIMN_MAX_CHANNELS = 16384, LIMN_MAX_TAPS = 49 };
 typedef struct {
     limn_algorithm algorithm;
     limn_element element;    // of sources and weights
+    const float *row_scales; // of 8-bit integers: what a step of each row's values is worth
     const void *source[2];   // concatenated along the channels; the second may be NULL with 0 channels
     long channels[2];        // bfloat16 takes one source only
     long batch, in_height, in_width;
@@ -176,5 +181,11 @@ void limn_silu(const limn_kernels *kernels, const float *x, long count, float *o
 // Rows [first, last) of concat(x, second), [rows, channels], as bfloat16, each row padded to an even number of values.
 void limn_rows_to_bf16(const limn_kernels *kernels, const float *x, long channels, const float *second, long second_channels,
                        long first, long last, uint16_t *output);
+// Rows [first, last) of x, [rows, channels] of float32 or bfloat16, as 8-bit integers in steps of a 127th of the row's
+// largest magnitude; `scales` gets the steps, [rows]. A row that is not finite gets a step that is not either. Output
+// rows are a multiple of LIMN_INT8_ROW; the product reads, but does not use, rows up to a multiple of LIMN_INT8_ROWS.
+// What the integers look like is the set's own business.
+void limn_rows_to_int8(const limn_kernels *kernels, limn_element element, const void *x, long channels, long first,
+                       long last, uint8_t *output, float *scales);
 // Values of a checkpoint, at any address.
 void limn_stored_to_f32(const limn_kernels *kernels, limn_stored stored, const void *x, long count, float *output);

@@ -124,10 +124,12 @@ static void pack_direct(limn_element element, const limn_weight *w, const float 
 }
 
 #include "winograd_packing.h"
+#include "integers.h"
 
 static void pack_task(limn_element element, const limn_weight *w, void *packed, long panel, void *scratch) {
     weight_row rows[PANEL];
     for (long n = 0; n < PANEL; n++) rows[n] = find_row(w, panel, n);
+    if (element == LIMN_INT8) return pack_int8(w, rows, packed, panel, scratch);
     const long units = ceil_div(w->in, unit_values(element));
     float *to = (float *)packed + panel * limn_algorithm_points(w->algorithm, w->taps) * units * PANEL;
     const long block = packing_block(w);

@@ -44,6 +44,10 @@
 #define BF16_WINOGRAD(name) name##_bf16
 #endif
 #define BF16_TASK(name) name##_bf16
+#ifdef HAS_INT8_PRODUCT
+#include "integer_product.h"
+#define INT8_TASK(name) name##_int8
+#endif
 #else
 #define TASK_ROWS 0
 #define TASK_QUERIES 0
@@ -56,6 +60,10 @@
 #define TILE_SCRATCH(operation) NULL
 #endif
 
+#ifndef INT8_TASK
+#define INT8_TASK(name) NULL
+#endif
+
 #ifndef BF16_WINOGRAD
 #define BF16_WINOGRAD(name) NULL
 #endif
@@ -63,8 +71,9 @@
 #define KERNEL_TABLE(label)                                                                      \
     {                                                                                            \
         .name = label, .panel = PANEL,                                                           \
-        .task_rows = {ROWS_PER_TASK, TASK_ROWS}, .task_queries = {PANEL, TASK_QUERIES},          \
-        .convolution_task = {convolution_task_f32, BF16_TASK(convolution_task)},                 \
+        .task_rows = {ROWS_PER_TASK, TASK_ROWS, TASK_ROWS}, .task_queries = {PANEL, TASK_QUERIES},          \
+        .convolution_task = {convolution_task_f32, BF16_TASK(convolution_task),                  \
+                             INT8_TASK(convolution_task)},                                       \
         .winograd_task = {winograd_task_f32, BF16_WINOGRAD(winograd_task)},                      \
         .attention_task = {attention_task_f32, BF16_TASK(attention_task)},                       \
         .scratch_convolution_bf16 = TILE_SCRATCH(convolution),                                   \
@@ -72,5 +81,5 @@
         .group_norm_statistics_task = group_norm_statistics_task,                                \
         .group_norm_apply_task = group_norm_apply_task, .layer_norm = layer_norm,                \
         .silu = silu_array, .stored_to_f32 = stored_to_f32, .pack_task = pack_task,              \
-        .rows_to_bf16 = rows_to_bf16,                                                            \
+        .rows_to_bf16 = rows_to_bf16, .rows_to_int8 = rows_to_int8,                              \
     }

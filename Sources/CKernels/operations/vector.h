@@ -34,6 +34,7 @@ INLINE float sum_lanes(vf v) {
 typedef uint16_t vh __attribute__((ext_vector_type(LANES)));
 typedef uint16_t vh_unaligned __attribute__((ext_vector_type(LANES), aligned(2), may_alias));
 typedef uint32_t vu __attribute__((ext_vector_type(LANES)));
+typedef uint8_t vb __attribute__((ext_vector_type(LANES)));
 
 // To the nearest bfloat16, ties to even. Activations are finite, so NaNs need no care here: one that overflows its
 // payload becomes an infinity or a zero, and the picture's last check finds what is not finite.

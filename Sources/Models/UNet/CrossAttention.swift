@@ -40,8 +40,10 @@ struct CrossAttention: Sendable {
         _ source: LayerSource, channels: Int, contextChannels: Int, heads: Int, slots: CrossAttentionSlots
     ) throws {
         toQuery = try Linear(source("to_q"), in: channels, out: channels, bias: false)
-        toKey = try Linear(source("to_k"), in: contextChannels, out: channels, bias: false)
-        toValue = try Linear(source("to_v"), in: contextChannels, out: channels, bias: false)
+        // Once an image, and texts have a few channels so large that eight bits leave little for the others.
+        let text = source.multiplying(source.compute.operands)
+        toKey = try Linear(text("to_k"), in: contextChannels, out: channels, bias: false)
+        toValue = try Linear(text("to_v"), in: contextChannels, out: channels, bias: false)
         toOut = try Linear(source("to_out.0"), in: channels, out: channels)
         self.heads = heads
         dim = channels / heads

@@ -25,7 +25,8 @@ struct Transformer2D: Sendable {
             source("norm"), channels: shape.channels, groups: shape.normGroups, epsilon: 1e-6)
         projIn = try Linear(source("proj_in"), in: shape.channels, out: shape.channels)
         blocks = try (0..<shape.layers).map {
-            try BasicTransformerBlock(source("transformer_blocks", $0), shape, slots: slots)
+            try BasicTransformerBlock(
+                source("transformer_blocks", $0).multiplying(source.compute.blockOperands), shape, slots: slots)
         }
         projOut = try Linear(source("proj_out"), in: shape.channels, out: shape.channels)
     }

@@ -32,6 +32,18 @@ private struct ConversionJob {
     static let rowsPerTask = 64
 }
 
+private struct QuantisingJob {
+    let table: OpaquePointer
+    let element: limn_element
+    let x: UnsafeRawPointer
+    let channels: Int
+    let rows: Int
+    let output: UnsafeMutablePointer<UInt8>
+    let scales: UnsafeMutablePointer<Float>
+
+    static let rowsPerTask = 64
+}
+
 extension Compute {
     /// activation(conv(resize(concat(x, second))) + bias + batchBias) + residual.
     ///
@@ -59,7 +71,7 @@ extension Compute {
         // The kernels know addresses alone: what these belong to must not be released before they are done.
         defer { withExtendedLifetime((x, second, weights, batchBias, residual, output)) {} }
         let c = limn_convolution(
-            algorithm: weights.algorithm.code, element: x.element.code,
+            algorithm: weights.algorithm.code, element: x.element.code, row_scales: nil,
             source: (UnsafeRawPointer(x.raw), second.map { UnsafeRawPointer($0.raw) }),
             channels: (x.channels, second?.channels ?? 0), batch: x.batch, in_height: x.height, in_width: x.width,
             resized_height: size.height, resized_width: size.width, kernel_height: weights.kernelHeight,
@@ -79,13 +91,16 @@ extension Compute {
     package func linear(
         _ x: Tensor, _ weights: PackedWeights, residual: Tensor? = nil, asOperand: Bool = false
     ) throws -> Tensor {
-        let x = try operands(x, nil, of: weights).0
+        let shape = x
+        let (x, scales): (Tensor, Tensor?) =
+            weights.element == .int8 ? try quantised(x, for: weights) : (try operands(x, nil, of: weights).0, nil)
         let element = asOperand ? operandElement(channels: weights.outChannels) : .float32
-        let output = try tensor(x.batch, x.height, x.width, weights.outChannels, element)
-        defer { withExtendedLifetime((x, weights, residual, output)) {} }
-        let rows = x.rows
+        let output = try tensor(shape.batch, shape.height, shape.width, weights.outChannels, element)
+        let rows = output.rows
+        defer { withExtendedLifetime((x, scales, weights, residual, output)) {} }
         let c = limn_convolution(
-            algorithm: LIMN_DIRECT, element: x.element.code, source: (UnsafeRawPointer(x.raw), nil),
+            algorithm: LIMN_DIRECT, element: x.element.code, row_scales: scales.map { UnsafePointer($0.pointer) },
+            source: (UnsafeRawPointer(x.raw), nil),
             channels: (x.channels, 0), batch: 1,
             in_height: 1,
             in_width: rows, resized_height: 1, resized_width: rows, kernel_height: 1, kernel_width: 1, stride: 1,
@@ -124,6 +139,30 @@ extension Compute {
                 min(first + ConversionJob.rowsPerTask, job.rows), job.output)
         }
         return (output, nil)
+    }
+
+    /// A source as 8-bit integers, and what a step of each row is worth.
+    private func quantised(_ x: Tensor, for weights: PackedWeights) throws -> (Tensor, Tensor) {
+        guard x.channels == weights.inChannels, x.element != .int8 else {
+            throw TensorError("\(x.channels) channels were given to a layer of \(weights.inChannels)")
+        }
+        let multiple = Int(LIMN_INT8_ROWS)
+        let output = try tensor(1, 1, (x.rows + multiple - 1) / multiple * multiple, x.channels, .int8)
+        let scales = try tensor(1, 1, x.rows, 1)
+        defer { withExtendedLifetime((x, output, scales)) {} }
+        let job = QuantisingJob(
+            table: kernels.table, element: x.element.code, x: UnsafeRawPointer(x.raw), channels: x.channels,
+            rows: x.rows, output: output.raw.assumingMemoryBound(to: UInt8.self), scales: scales.pointer)
+        let tasks = (x.rows + QuantisingJob.rowsPerTask - 1) / QuantisingJob.rowsPerTask
+        // Part of what the layer costs.
+        try run(.linear, tasks: tasks, job) { context, task, _ in
+            let job = context.load(as: QuantisingJob.self)
+            let first = task * QuantisingJob.rowsPerTask
+            limn_rows_to_int8(
+                job.table, job.element, job.x, job.channels, first, min(first + QuantisingJob.rowsPerTask, job.rows),
+                job.output, job.scales)
+        }
+        return (output, scales)
     }
 
     private func product(_ kind: OperationKind, _ c: limn_convolution, _ algorithm: ConvolutionAlgorithm) throws {
