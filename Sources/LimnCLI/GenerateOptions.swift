@@ -105,7 +105,7 @@ struct SamplingOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Part of the steps that is guided, 0 to 1; the others take half the time. (default: 1, all)",
+            "Part of the steps that is guided, 0 to 1; the others do half the work. (default: 1, all)",
             valueName: "0…1"))
     var guidanceEnd: Double?
 
