@@ -11,7 +11,8 @@ import Testing
     @Test(arguments: ["a", "b"])
     func runsEndInTheLatentsOfDiffusers(_ letter: String) async throws {
         let reference = try ReferenceRuns("shortcuts-" + letter)
-        let model = try await TinyModel.load("pipeline-" + letter)
+        let model = try await Model.load(
+            from: Fixtures.path("pipeline-" + letter), options: LoadOptions(threads: 2, precision: .float32))
         var worst = 0.0
         for (index, run) in reference.runs.enumerated() {
             await model.use(reference.scheduler(index))
