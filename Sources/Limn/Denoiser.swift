@@ -27,56 +27,57 @@ struct LatentShape: Sendable, Equatable {
     }
 }
 
-/// The network as a sampler sees it: what is predicted, guidance and the layout of memory are dealt with here and
-/// nowhere else.
+/// What the UNet is told in the steps of a run: [negative prompt, prompt] while guidance lasts, then the prompt alone.
+struct RunConditioning {
+    var first: Conditioning
+    /// What steps below the timestep `lastGuided` are told; nil: the same.
+    var later: Conditioning?
+    var lastGuided: Float = 0
+}
+
+/// The network as a sampler sees it: what is predicted, guidance, step caching and the layout of memory are dealt with
+/// here and nowhere else.
 struct Denoiser {
-    private let unet: UNet2DConditionModel
-    private let conditioning: Conditioning
+    private let first: Evaluator
+    private let later: Evaluator?
+    private let lastGuided: Float
     private let parameterization: Parameterization
-    private let guidanceScale: Float?
+    private let guidanceScale: Float
     private let guidanceRescale: Float
     private let shape: LatentShape
-    private let compute: Compute
-    /// [batch, height, width, channels], filled anew at every step but for the extra channels.
-    private let input: Tensor
 
     /// - Parameters:
-    ///   - guidanceScale: nil for no guidance, one evaluation a step
+    ///   - guidanceScale: for evaluations of a pair
+    ///   - cacheInterval: every how many evaluations the UNet runs as a whole
     ///   - extra: inpainting models: mask and masked picture, [height, width, extra channels]
     init(
-        unet: UNet2DConditionModel, conditioning: Conditioning, prediction: PredictionType, guidanceScale: Float?,
-        guidanceRescale: Float, extra: [Float]?, shape: LatentShape, compute: Compute
+        unet: UNet2DConditionModel, conditioning: RunConditioning, prediction: PredictionType, guidanceScale: Float,
+        guidanceRescale: Float, cacheInterval: Int, extra: [Float]?, shape: LatentShape, compute: Compute
     ) throws {
-        (self.unet, self.conditioning, self.compute) = (unet, conditioning, compute)
+        func evaluator(_ conditioning: Conditioning) throws -> Evaluator {
+            try Evaluator(
+                unet: unet, conditioning: conditioning, cacheInterval: cacheInterval, extra: extra, shape: shape,
+                compute: compute)
+        }
+        first = try evaluator(conditioning.first)
+        later = try conditioning.later.map(evaluator)
+        lastGuided = conditioning.lastGuided
         parameterization = Parameterization(prediction)
         (self.guidanceScale, self.guidanceRescale, self.shape) = (guidanceScale, guidanceRescale, shape)
-        input = try Tensor(
-            batch: conditioning.batch, height: shape.height, width: shape.width, channels: unet.config.inChannels)
-        guard let extra else { return }
-        let extraChannels = extra.count / shape.pixels
-        for row in 0..<input.rows {
-            for channel in 0..<extraChannels {
-                input.pointer[row * input.channels + shape.channels + channel] =
-                    extra[row % shape.pixels * extraChannels + channel]
-            }
-        }
+    }
+
+    /// Makes room for every kind of evaluation, so that the steps allocate nothing.
+    func plan() throws {
+        try first.plan()
+        try later?.plan()
     }
 
     /// - Parameter x: [channels, height, width] at `level`
     func denoised(_ x: [Float], _ level: NoiseLevel) throws -> Denoised {
-        let scale = parameterization.inputScale(at: level)
-        for row in 0..<input.rows {
-            for channel in 0..<shape.channels {
-                let value = x[channel * shape.pixels + row % shape.pixels]
-                input.pointer[row * input.channels + channel] = value * scale
-            }
-        }
-        let output = try unet(input, timestep: level.timestep, conditioning, compute)
-        let rows = (0..<conditioning.batch).map { index in
-            shape.channelsFirst(output.buffer[index * shape.count..<(index + 1) * shape.count])
-        }
+        let evaluator = level.timestep < lastGuided ? later ?? first : first
+        let rows = try evaluator(x, scale: parameterization.inputScale(at: level), timestep: level.timestep)
         var prediction = rows[0]
-        if let guidanceScale, rows.count == 2 {
+        if rows.count == 2 {
             prediction = Guidance.guided(unconditional: rows[0], conditional: rows[1], scale: guidanceScale)
             prediction = Guidance.rescaled(guided: prediction, conditional: rows[1], amount: guidanceRescale)
         }

@@ -21,12 +21,11 @@ extension Model {
         }
 
         report(.encodingText, 0)
-        let guided = job.guidanceScale > 1
-        let conditioning = try timed(\.textEncoder) { try condition(job, guided: guided, tell: tell) }
+        let conditioning = try timed(\.textEncoder) { try condition(job, tell: tell) }
         let textSeconds = seconds.textEncoder
         let shape = latentShape(job)
         try vae.planDecoding(height: shape.height, width: shape.width, compute)
-        try unet.plan(height: shape.height, width: shape.width, conditioning, compute)
+        try unet.plan(height: shape.height, width: shape.width, conditioning.first, compute)
         for index in 0..<request.count {
             seconds = StageSeconds()
             seconds.textEncoder = index == 0 ? textSeconds : 0
@@ -36,13 +35,12 @@ extension Model {
             let start = try timed(\.vaeEncoder) { try startingPoint(job, index, &generator) }
             let denoiser = try Denoiser(
                 unet: unet, conditioning: conditioning, prediction: scheduler.predictionType,
-                guidanceScale: guided ? job.guidanceScale : nil, guidanceRescale: request.guidanceRescale,
-                extra: start.extraChannels, shape: shape, compute: compute)
-            let steps = job.sampler.levels.count - job.firstStep
-            report(.denoising(step: 0, steps: steps), index)
+                guidanceScale: job.guidanceScale, guidanceRescale: request.guidanceRescale,
+                cacheInterval: request.cacheInterval, extra: start.extraChannels, shape: shape, compute: compute)
+            report(.denoising(step: 0, steps: job.steps), index)
             let latents = try timed(\.unet) {
                 makeRoom()
-                try unet.plan(height: shape.height, width: shape.width, conditioning, compute)
+                try denoiser.plan()
                 keepWeights()
                 var last = Compute.seconds
                 return try job.sampler.sample(
@@ -51,7 +49,7 @@ extension Model {
                     afterStep: { step, x in
                         let now = Compute.seconds
                         report(
-                            .denoising(step: step - job.firstStep + 1, steps: steps), index,
+                            .denoising(step: step - job.firstStep + 1, steps: job.steps), index,
                             secondsPerStep: now - last)
                         last = now
                         return start.restored(x, after: step, job.sampler)
@@ -99,7 +97,9 @@ extension Model {
     }
 
     /// The text's part of the work: once a request. Under guidance the batch is [negative, positive].
-    private func condition(_ job: PreparedRequest, guided: Bool, tell: (Event) -> Void) throws -> Conditioning {
+    private func condition(_ job: PreparedRequest, tell: (Event) -> Void) throws -> RunConditioning {
+        let guidedSteps = job.guidedSteps
+        let guided = guidedSteps > 0
         var texts = [job.request.prompt]
         if guided { texts.insert(job.request.negativePrompt, at: 0) }
         let ids = try texts.enumerated().map { index, text in
@@ -122,7 +122,10 @@ extension Model {
                 try textEncoder([ids[1]], clipSkip: job.request.clipSkip, compute),
             ])
             : try textEncoder(ids, clipSkip: job.request.clipSkip, compute)
-        return try unet.condition(on: states, compute)
+        let first = try unet.condition(on: states, compute)
+        guard guided, guidedSteps < job.steps else { return RunConditioning(first: first) }
+        let lastGuided = job.sampler.levels[job.firstStep + guidedSteps - 1].timestep
+        return RunConditioning(first: first, later: try first.picture(1), lastGuided: lastGuided)
     }
 
     private func decode(_ latents: [Float], _ job: PreparedRequest) throws -> Picture {

@@ -17,6 +17,11 @@ struct PreparedRequest {
     let initImage: Image?
     let mask: Mask?
 
+    /// How many steps are run: those of the sampler's list, which may be longer than what was asked for.
+    var steps: Int { sampler.levels.count - firstStep }
+    /// How many of them are guided.
+    var guidedSteps: Int { guidanceScale > 1 ? Int((request.guidanceEnd * Double(steps)).rounded()) : 0 }
+
     /// Largest side, far above what fits into memory with any model there is.
     private static let largestSide = 16384
 
@@ -46,6 +51,12 @@ struct PreparedRequest {
         guidanceScale = request.guidanceScale ?? folder.guidanceScale ?? 7
         guard guidanceScale.isFinite, (0...1000).contains(guidanceScale) else {
             throw usage("a guidance scale of \(guidanceScale) is out of range; give 0 to 1000, 1 for none")
+        }
+        guard (0...1).contains(request.guidanceEnd) else {
+            throw usage("a guidance end of \(request.guidanceEnd) is out of range; give 0 to 1, 1 for the last step")
+        }
+        guard (1...1000).contains(request.cacheInterval) else {
+            throw usage("a cache interval of \(request.cacheInterval) is out of range; give 1 to 1000, 1 for none")
         }
         guard (1...folder.text.largestClipSkip).contains(request.clipSkip) else {
             throw usage(

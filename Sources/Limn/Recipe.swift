@@ -88,6 +88,10 @@ struct StoredRequest: Codable, Equatable {
     var steps: Int
     var guidanceScale: Float?
     var guidanceRescale: Float
+    /// nil: 1.
+    var guidanceEnd: Double?
+    /// nil: 1.
+    var cacheInterval: Int?
     var seed: UInt64?
     var generator: String
     var sampler: String?
@@ -106,6 +110,8 @@ struct StoredRequest: Codable, Equatable {
         (prompt, negativePrompt) = (request.prompt, request.negativePrompt)
         (width, height, steps) = (request.width, request.height, request.steps)
         (guidanceScale, guidanceRescale) = (request.guidanceScale, request.guidanceRescale)
+        guidanceEnd = request.guidanceEnd == 1 ? nil : request.guidanceEnd
+        cacheInterval = request.cacheInterval == 1 ? nil : request.cacheInterval
         (seed, generator) = (request.seed, request.generator)
         (sampler, schedule, eta, clipSkip) = (request.sampler, request.schedule, request.eta, request.clipSkip)
         (strength, maskBlur) = (request.strength, request.maskBlur)
@@ -119,6 +125,7 @@ struct StoredRequest: Codable, Equatable {
         request.negativePrompt = negativePrompt
         (request.width, request.height, request.steps) = (width, height, steps)
         (request.guidanceScale, request.guidanceRescale) = (guidanceScale, guidanceRescale)
+        (request.guidanceEnd, request.cacheInterval) = (guidanceEnd ?? 1, cacheInterval ?? 1)
         (request.seed, request.generator) = (seed, generator)
         (request.sampler, request.schedule, request.eta) = (sampler, schedule, eta)
         (request.clipSkip, request.strength, request.maskBlur) = (clipSkip, strength, maskBlur)

@@ -19,6 +19,11 @@ public struct Request: Sendable, Equatable {
     public var guidanceScale: Float?
     /// φ of CFG rescale (Lin et al. 2023), 0…1.
     public var guidanceRescale: Float = 0
+    /// The part of the steps, 0…1, that is guided; the rest follows the prompt alone, with half the work. 1: all.
+    public var guidanceEnd = 1.0
+    /// Every how many evaluations of the UNet it runs as a whole; those between run its outermost layers and take the
+    /// rest from the last whole one (Ma et al. 2023, DeepCache). 1: every one is whole.
+    public var cacheInterval = 1
     /// nil: a random one, to be found in `Picture.request`.
     public var seed: UInt64?
     /// Whose random numbers: "torch" (PyTorch on a CPU), "cuda" (PyTorch on a GPU) or "numpy".

@@ -33,6 +33,8 @@ extension StoredRequest {
         add("Schedule type", schedule.map { $0.prefix(1).uppercased() + $0.dropFirst() })
         add("CFG scale", guidanceScale.map(Self.shown))
         add("CFG rescale", guidanceRescale == 0 ? nil : Self.shown(guidanceRescale))
+        add("Guidance end", guidanceEnd.map { Self.shown(Float($0)) })
+        add("Cache interval", cacheInterval.map(String.init))
         add("Seed", seed.map(String.init))
         if let width, let height { add("Size", "\(width)x\(height)") }
         add("Model", model)
@@ -70,6 +72,8 @@ extension StoredRequest {
         }
         guidanceScale = parameters["CFG scale"].flatMap { Float($0) }
         guidanceRescale = parameters["CFG rescale"].flatMap { Float($0) } ?? 0
+        guidanceEnd = parameters["Guidance end"].flatMap { Double($0) }
+        cacheInterval = parameters["Cache interval"].flatMap { Int($0) }
         seed = parameters["Seed"].flatMap { UInt64($0) }
         let sides = parameters["Size"]?.split(separator: "x").compactMap { Int($0) } ?? []
         if sides.count == 2 { (width, height) = (sides[0], sides[1]) }

@@ -103,6 +103,23 @@ struct SamplingOptions: ParsableArguments {
     var guidanceRescale: Float?
 
     @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "Part of the steps that is guided, 0 to 1; the others do half the work. (default: 1, all)",
+            valueName: "0…1"))
+    var guidanceEnd: Double?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            """
+            Run the whole UNet every so many times; between, its outermost layers alone, which is faster and another \
+            picture. (default: 1, always)
+            """,
+            valueName: "count"))
+    var cacheInterval: Int?
+
+    @Option(
         name: [.customShort("s"), .customLong("seed")], parsing: .unconditional,
         help: ArgumentHelp(
             "The same seed gives the same picture; negative is random. Picture i of several has seed + i. "

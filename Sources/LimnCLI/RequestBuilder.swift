@@ -38,6 +38,8 @@ struct RequestBuilder {
         set(\.steps, flags.sampling.steps)
         set(\.guidanceScale, flags.sampling.cfgScale)
         set(\.guidanceRescale, flags.sampling.guidanceRescale)
+        set(\.guidanceEnd, flags.sampling.guidanceEnd)
+        set(\.cacheInterval, flags.sampling.cacheInterval)
         set(\.generator, flags.sampling.rng)
         set(\.eta, flags.sampling.eta)
         set(\.clipSkip, flags.sampling.clipSkip)

@@ -72,6 +72,14 @@ package final class Tensor {
         return copy
     }
 
+    /// One picture of the batch, in memory of its own.
+    package func picture(_ index: Int) throws -> Tensor {
+        precondition((0..<batch).contains(index))
+        let copy = try Tensor(batch: 1, height: height, width: width, channels: channels, element: element)
+        copy.raw.copyMemory(from: raw + index * copy.byteCount, byteCount: copy.byteCount)
+        return copy
+    }
+
     /// The values, if they are float32.
     package var pointer: UnsafeMutablePointer<Float> {
         assert(element == .float32)

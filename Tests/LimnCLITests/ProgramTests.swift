@@ -19,7 +19,8 @@ struct ProgramTests {
         for flag in [
             "-p, --prompt", "-n, --negative-prompt", "-m, --model", "--from", "-i, --init-image, --init-img", "--mask ",
             "--mask-blur", "--strength", "--latents", "-W, --width", "-H, --height", "--steps", "--cfg-scale",
-            "--guidance-rescale", "-s, --seed", "--rng", "--sampler, --sampling-method", "--schedule, --scheduler",
+            "--guidance-rescale", "--guidance-end", "--cache-interval", "-s, --seed", "--rng",
+            "--sampler, --sampling-method", "--schedule, --scheduler",
             "--eta", "--clip-skip", "-o, --output", "-b, --batch-count", "--save-latents", "--json", "--quiet",
             "-t, --threads", "--precision", "--low-memory", "-h, --help", "--version",
         ] {

@@ -14,6 +14,7 @@ struct ReproductionTests {
         let first = try await runner.draw([
             "a red apple, (green: no)", "-n", "Steps: 3, blue\nlines", "-s", "18446744073709551615", "--sampler",
             "euler_a", "--eta", "0.7", "--cfg-scale", "3.3", "--clip-skip", "2", "-W", "128", "-o", "first",
+            "--guidance-end", "0.6", "--cache-interval", "3",
         ])
         #expect(first.status == 0, "\(first.error)")
         for (source, copy) in [("first.png", "second"), ("second.png", "third")] {

@@ -15,6 +15,7 @@ import Testing
         (request.prompt, request.negativePrompt) = (prompt, "blurry, \"ugly\"")
         (request.sampler, request.schedule, request.eta) = ("euler_a", "karras", 0.5)
         (request.guidanceScale, request.guidanceRescale) = (4.3, 0.3)
+        (request.guidanceEnd, request.cacheInterval) = (2 / 3, 2)
         let picture = try await model.generate(request)[0]
         try picture.write(to: folder.file("a.png"))
         let recipe = try Recipe(contentsOf: folder.file("a.png"))
@@ -89,6 +90,20 @@ import Testing
             + "Schedule type: Karras, CFG scale: 5, Seed: 7, Size: 64x64, Model: pipeline-a, RNG: torch, "
             + "Version: limn \(limnVersion)"
         #expect(try Recipe(contentsOf: folder.file("a.png")).parameters == expected)
+    }
+
+    @Test func shortcutsAreInTheWebUIsTextToo() async throws {
+        let folder = try TemporaryFolder()
+        let model = try await TinyModel.load()
+        var request = TinyModel.request(steps: 3)
+        (request.guidanceEnd, request.cacheInterval) = (0.75, 3)
+        try await model.generate(request)[0].write(to: folder.file("a.png"))
+        let text = try #require(try Recipe(contentsOf: folder.file("a.png")).parameters)
+        #expect(text.contains(", CFG scale: 5, Guidance end: 0.75, Cache interval: 3, Seed: 7,"))
+        let image = try Image(width: 1, height: 1, channels: 1, pixels: [0])
+        try PNG.write(image, text: [("parameters", text)], to: folder.file("text.png"))
+        let read = try Recipe(contentsOf: folder.file("text.png")).request()
+        #expect(read.guidanceEnd == 0.75 && read.cacheInterval == 3)
     }
 
     @Test func aPictureWithoutARecordSaysSo() async throws {

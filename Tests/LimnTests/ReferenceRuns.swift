@@ -16,6 +16,8 @@ struct ReferenceRun: Decodable, CustomStringConvertible {
     var guidanceScale: Float
     var guidanceRescale: Float
     var eta: Float
+    var guidanceEnd: Double?
+    var cacheInterval: Int?
     var clipSkip: Int
     var strength: Double?
     var seed: UInt64
@@ -28,6 +30,8 @@ struct ReferenceRun: Decodable, CustomStringConvertible {
         case negativePrompt = "negative_prompt"
         case guidanceScale = "guidance_scale"
         case guidanceRescale = "guidance_rescale"
+        case guidanceEnd = "guidance_end"
+        case cacheInterval = "cache_interval"
         case clipSkip = "clip_skip"
     }
 
@@ -38,6 +42,7 @@ struct ReferenceRun: Decodable, CustomStringConvertible {
         request.negativePrompt = negativePrompt
         (request.width, request.height, request.steps) = (width, height, steps)
         (request.guidanceScale, request.guidanceRescale) = (guidanceScale, guidanceRescale)
+        (request.guidanceEnd, request.cacheInterval) = (guidanceEnd ?? 1, cacheInterval ?? 1)
         (request.clipSkip, request.seed) = (clipSkip, seed)
         request.initImage = try image.map { try Picture(contentsOf: folder + "/" + $0) }
         request.mask = try mask.map { try Picture(contentsOf: folder + "/" + $0) }

@@ -30,6 +30,25 @@ import Testing
         }
         #expect(run.steps[5].calls == run.steps[6].calls)
     }
+
+    /// Evaluations of other batches and of fewer layers are planned, and what they hand on has its place.
+    @Test(arguments: ["ddim", "heun"], [false, true])
+    func shortcutsAllocateNoMoreThanWholeSteps(sampler: String, lowMemory: Bool) async throws {
+        guard allocation_counting_works() else { return }
+        let model = try await Model.load(
+            from: Fixtures.path("pipeline-a"), options: LoadOptions(threads: 2, lowMemory: lowMemory))
+        var request = TinyModel.request(steps: 9)
+        (request.sampler, request.width, request.height) = (sampler, 256, 256)
+        (request.guidanceEnd, request.cacheInterval) = (0.5, 2)
+        let run = try await model.countingSteps(request)
+        let latents = 4 * 32 * 32 * MemoryLayout<Float>.stride
+
+        #expect(run.unplanned == 0)
+        for step in run.steps.dropFirst(2) {
+            #expect(step.maps == 0 && step.calls > 0)
+            #expect(step.largest <= latents + 64)
+        }
+    }
 }
 
 extension Model {

@@ -3,6 +3,7 @@
 import common  # first: it puts the path in order
 from common import generator, relative, save_json, save_tensors
 
+import contextlib
 import json
 import os
 
@@ -27,6 +28,9 @@ DEFAULTS = {
     "call": None,
 }
 
+# In the runs that ask for them alone.
+SHORTCUTS = ("guidance_end", "cache_interval")
+
 
 def arguments(run):
     """The run as the keyword arguments of its diffusers pipeline, files still by name."""
@@ -47,6 +51,45 @@ def arguments(run):
     return call
 
 
+def ending_guidance(part):
+    """A callback after which steps below the last guided one follow the prompt alone."""
+    def callback(pipe, index, _, values):
+        timesteps = pipe.scheduler.timesteps[-pipe.num_timesteps:]
+        steps = timesteps[::2] if pipe.scheduler.order == 2 else timesteps  # Heun's list has two entries a step
+        last = steps[round(part * len(steps)) - 1]
+        if index + 1 < len(timesteps) and timesteps[index + 1] < last and pipe.do_classifier_free_guidance:
+            pipe._guidance_scale = 1.0
+            values["prompt_embeds"] = values["prompt_embeds"][-1:]
+        return values
+
+    return callback
+
+
+@contextlib.contextmanager
+def caching(unet, interval):
+    """Only every `interval`-th evaluation is whole (Ma et al. 2023, DeepCache). The others are computed as a whole
+    here, too, but what the deep layers give to the last two of the last up block is taken from the last whole one."""
+    seen = {"batch": 0, "evaluations": 0, "features": None}
+
+    def count(_, inputs):
+        batch = len(inputs[0])
+        seen["evaluations"] = seen["evaluations"] + 1 if batch == seen["batch"] else 0
+        seen["batch"] = batch
+
+    def exchange(_, inputs):
+        features, skip = inputs[0].split([inputs[0].shape[1] - channels, channels], dim=1)
+        if seen["evaluations"] % interval == 0:
+            seen["features"] = features
+        return (torch.cat([seen["features"], skip], dim=1), *inputs[1:])
+
+    channels = unet.config.block_out_channels[0]
+    hooks = [unet.register_forward_pre_hook(count),
+             unet.up_blocks[-1].resnets[-2].register_forward_pre_hook(exchange)]
+    yield
+    for hook in hooks:
+        hook.remove()
+
+
 def draw(model, folder, runs, prompt_of_check=None):
     """Writes runs.json, runs.safetensors and `<name>.png` into `folder`; pictures named by the runs lie there."""
     base = diffusers.StableDiffusionPipeline.from_pretrained(model, dtype=torch.float32)
@@ -58,7 +101,7 @@ def draw(model, folder, runs, prompt_of_check=None):
     for run in runs:
         run = {**DEFAULTS, **run}
         run["eta"] = float(run["eta"])
-        assert not set(run) - set(DEFAULTS), run
+        assert not set(run) - {*DEFAULTS, *SHORTCUTS}, run
         pipe = getattr(diffusers, PIPELINES[run["mode"]])(**base.components, requires_safety_checker=False)
         pipe.set_progress_bar_config(disable=True)
         # The pipelines' constructors quietly force steps_offset = 1, clip_sample = False (and, for inpainting,
@@ -68,7 +111,11 @@ def draw(model, folder, runs, prompt_of_check=None):
         call = arguments(run)
         values = {k: Image.open(os.path.join(folder, v)).copy() if k in ("image", "mask_image") else v
                   for k, v in call.items()}
-        latents = pipe(**values, generator=generator(run["seed"]), output_type="latent").images
+        if "guidance_end" in run:
+            values |= {"callback_on_step_end": ending_guidance(run["guidance_end"]),
+                       "callback_on_step_end_tensor_inputs": ["latents", "prompt_embeds"]}
+        with caching(pipe.unet, run.get("cache_interval", 1)):
+            latents = pipe(**values, generator=generator(run["seed"]), output_type="latent").images
         size = torch.tensor(latents.shape[2:]) * pipe.vae_scale_factor
         assert size.tolist() == [run["height"], run["width"]], run["name"]
         assert torch.isfinite(latents).all(), run["name"]
@@ -90,7 +137,7 @@ def draw(model, folder, runs, prompt_of_check=None):
         run["call"] = (f"pipe = {PIPELINES[run['mode']]}.from_pretrained(folder, dtype=torch.float32); "
                        f"pipe.scheduler = {run['scheduler']}.from_config(scheduler_config); "
                        f"pipe({named}, output_type='latent', generator=torch.Generator('cpu').manual_seed({run['seed']}))")
-        written.append({key: run[key] for key in DEFAULTS})
+        written.append({key: run[key] for key in (*DEFAULTS, *SHORTCUTS) if key in run})
     save_json(written, os.path.join(folder, "runs.json"))
     save_tensors(tensors, os.path.join(folder, "runs.safetensors"))
     if prompt_of_check:

@@ -23,6 +23,16 @@ package final class Conditioning {
         self.addition = addition
         self.timeCondition = timeCondition
     }
+
+    /// What one picture of the batch is told, for evaluations of it alone.
+    package func picture(_ index: Int) throws -> Conditioning {
+        Conditioning(
+            batch: 1,
+            keyValues: try keyValues.map {
+                KeyValues(key: try $0.key.picture(index), values: try $0.values.picture(index))
+            },
+            addition: try addition?.picture(index), timeCondition: try timeCondition?.picture(index))
+    }
 }
 
 /// SDXL's extra conditions for one picture.

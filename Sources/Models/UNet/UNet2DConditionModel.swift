@@ -90,27 +90,65 @@ package struct UNet2DConditionModel: Sendable {
         try compute.arena.plan { _ = try self(latents, timestep: 0, conditioning, compute) }
     }
 
+    /// The same for evaluations of the outermost layers.
+    package func plan(outermost deep: DeepFeatures, _ conditioning: Conditioning, _ compute: Compute) throws {
+        let latents = try Tensor(
+            batch: conditioning.batch, height: deep.features.height, width: deep.features.width,
+            channels: config.inChannels)
+        try compute.arena.plan { _ = try outermost(latents, timestep: 0, conditioning, compute, deep: deep) }
+    }
+
     /// One evaluation.
     ///
     /// - Parameters:
     ///   - latents: [batch, height, width, inChannels]
     ///   - timestep: 0…999 as trained, may be fractional
+    ///   - deep: keeps what the deep layers give, for evaluations of the outermost ones
     /// - Returns: [batch, height, width, outChannels], in the arena
     package func callAsFunction(
-        _ latents: Tensor, timestep: Float, _ conditioning: Conditioning, _ compute: Compute
+        _ latents: Tensor, timestep: Float, _ conditioning: Conditioning, _ compute: Compute,
+        keeping deep: DeepFeatures? = nil
     ) throws -> Tensor {
-        let state = UNetState(
-            time: try timeEmbedding(timestep, conditioning, compute), conditioning: conditioning,
-            compute: compute)
-        var h = try convIn(config.centerInputSample ? try centered(latents, compute) : latents, compute)
+        let state = try state(timestep, conditioning, compute)
+        var h = try entrance(latents, compute)
         var skips: [Tensor] = []
         skips.reserveCapacity(64)
         skips.append(h)
         for block in downBlocks { h = try block(h, skips: &skips, state) }
         if let midBlock { h = try midBlock(h, state) }
-        for block in upBlocks { h = try block(h, skips: &skips, state) }
-        h = try convNormOut(h, compute, silu: true)
-        return try convOut(h, compute)
+        for (index, block) in upBlocks.enumerated() {
+            h = try block(h, skips: &skips, state, keeping: index == upBlocks.count - 1 ? deep : nil)
+        }
+        return try exit(h, compute)
+    }
+
+    /// One evaluation of the outermost layers, which goes on with what the deep ones gave last.
+    ///
+    /// - Parameter deep: kept by a whole evaluation of the same batch
+    /// - Returns: [batch, height, width, outChannels], in the arena
+    package func outermost(
+        _ latents: Tensor, timestep: Float, _ conditioning: Conditioning, _ compute: Compute, deep: DeepFeatures
+    ) throws -> Tensor {
+        let state = try state(timestep, conditioning, compute)
+        var skips = [try entrance(latents, compute)]
+        skips.append(try downBlocks[0].layer(0, skips[0], state))
+        let widest = upBlocks[upBlocks.count - 1]
+        let h = try widest(deep.features, skips: &skips, state, from: widest.firstOutermost)
+        return try exit(h, compute)
+    }
+
+    private func state(_ timestep: Float, _ conditioning: Conditioning, _ compute: Compute) throws -> UNetState {
+        UNetState(
+            time: try timeEmbedding(timestep, conditioning, compute), conditioning: conditioning,
+            compute: compute)
+    }
+
+    private func entrance(_ latents: Tensor, _ compute: Compute) throws -> Tensor {
+        try convIn(config.centerInputSample ? try centered(latents, compute) : latents, compute)
+    }
+
+    private func exit(_ h: Tensor, _ compute: Compute) throws -> Tensor {
+        try convOut(try convNormOut(h, compute, silu: true), compute)
     }
 
     /// 2x − 1: models of pixels in 0…1 (`center_input_sample`).

@@ -37,9 +37,8 @@ struct DownBlock: Sendable {
     /// Appends every output that the way up will want to `skips`.
     func callAsFunction(_ x: Tensor, skips: inout [Tensor], _ state: UNetState) throws -> Tensor {
         var h = x
-        for (index, resnet) in resnets.enumerated() {
-            h = try resnet(h, state.compute, time: state.time)
-            if index < attentions.count { h = try attentions[index](h, state.conditioning, state.compute) }
+        for index in resnets.indices {
+            h = try layer(index, h, state)
             skips.append(h)
         }
         if let downsampler {
@@ -47,6 +46,12 @@ struct DownBlock: Sendable {
             skips.append(h)
         }
         return h
+    }
+
+    /// A resnet block and the attention after it.
+    func layer(_ index: Int, _ x: Tensor, _ state: UNetState) throws -> Tensor {
+        let h = try resnets[index](x, state.compute, time: state.time)
+        return index < attentions.count ? try attentions[index](h, state.conditioning, state.compute) : h
     }
 }
 
@@ -110,11 +115,21 @@ struct UpBlock: Sendable {
                 source("upsamplers.0.conv").expecting(side: config.side(level: level - 1)), in: channels, out: channels)
     }
 
-    /// Takes as many tensors off `skips` as it has resnet blocks.
-    func callAsFunction(_ x: Tensor, skips: inout [Tensor], _ state: UNetState) throws -> Tensor {
+    /// Where deep features enter the widest level's block: its last two layers are outermost ones.
+    var firstOutermost: Int { resnets.count - 2 }
+
+    /// Takes a tensor off `skips` for every resnet block that it runs.
+    ///
+    /// - Parameters:
+    ///   - first: the layer that x enters
+    ///   - deep: keeps what enters `firstOutermost`
+    func callAsFunction(
+        _ x: Tensor, skips: inout [Tensor], _ state: UNetState, from first: Int = 0, keeping deep: DeepFeatures? = nil
+    ) throws -> Tensor {
         var h = x
-        for (index, resnet) in resnets.enumerated() {
-            h = try resnet(h, state.compute, skip: skips.popLast(), time: state.time)
+        for index in first..<resnets.count {
+            if index == firstOutermost { deep?.keep(h, state.compute) }
+            h = try resnets[index](h, state.compute, skip: skips.popLast(), time: state.time)
             if index < attentions.count { h = try attentions[index](h, state.conditioning, state.compute) }
         }
         guard let upsampler else { return h }
