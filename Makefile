@@ -39,7 +39,7 @@ test: setup ## run all tests (built in .build-tests)
 	$(TEST) --scratch-path $(tests)
 
 # The address sanitizer wants terabytes of address space, which one test forbids; the thread sanitizer is slow, so it
-# gets the rooms that use threads.
+# gets the rooms that use threads. Swift has no sanitizer of undefined behaviour here; for C, a trap ends the run.
 .PHONY: test-all
 test-all: test ## run the tests with each set of kernels, and under the sanitizers (slow)
 	@sets=$$(LIMN_KERNELS=none $(tests)/release/limn bench icons-64 2>&1 | \
@@ -49,6 +49,8 @@ test-all: test ## run the tests with each set of kernels, and under the sanitize
 	done
 	@echo "== sanitizer: address" && ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 \
 		$(TEST) --sanitize address --scratch-path .build-address --skip hugeSizesAreAnErrorNotAKill
+	@echo "== sanitizer: undefined behaviour in C" && $(TEST) -Xcc -fsanitize=undefined \
+		-Xcc -fsanitize-trap=undefined --scratch-path .build-undefined --filter 'TensorsTests|ModelsTests'
 	@echo "== sanitizer: thread" && TSAN_OPTIONS=allocator_may_return_null=1 \
 		$(TEST) --sanitize thread --scratch-path .build-thread --filter 'TensorsTests|ModelsTests|LimnTests'
 
