@@ -222,7 +222,7 @@ void limn_rows_to_int8(const limn_kernels *kernels, limn_element element, const 
     kernels->rows_to_int8(element, x, channels, first, last, output, scales);
 }
 
-void limn_rows_to_bf16(const limn_kernels *kernels, const float *x, long channels, const float *second, long second_channels,
-                       long first, long last, uint16_t *output) {
+void limn_rows_to_bf16(const limn_kernels *kernels, const float *x, long channels, const float *second,
+                       long second_channels, long first, long last, uint16_t *output) {
     kernels->rows_to_bf16(x, channels, second, second_channels, first, last, output);
 }

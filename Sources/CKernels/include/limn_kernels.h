@@ -179,8 +179,8 @@ void limn_layer_norm(const limn_kernels *kernels, const float *x, const float *w
 
 void limn_silu(const limn_kernels *kernels, const float *x, long count, float *output);
 // Rows [first, last) of concat(x, second), [rows, channels], as bfloat16, each row padded to an even number of values.
-void limn_rows_to_bf16(const limn_kernels *kernels, const float *x, long channels, const float *second, long second_channels,
-                       long first, long last, uint16_t *output);
+void limn_rows_to_bf16(const limn_kernels *kernels, const float *x, long channels, const float *second,
+                       long second_channels, long first, long last, uint16_t *output);
 // Rows [first, last) of x, [rows, channels] of float32 or bfloat16, as 8-bit integers in steps of a 127th of the row's
 // largest magnitude; `scales` gets the steps, [rows]. A row that is not finite gets a step that is not either. Output
 // rows are a multiple of LIMN_INT8_ROW; the product reads, but does not use, rows up to a multiple of LIMN_INT8_ROWS.
