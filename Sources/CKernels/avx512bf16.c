@@ -11,8 +11,8 @@
 #include <immintrin.h>
 #include <math.h>
 #include <string.h>
-#pragma clang attribute push(                                                                                 \
-    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx512vnni,fma,f16c,bmi,bmi2"))),                     \
+#pragma clang attribute push(                                                                              \
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx512vnni,fma,f16c,bmi,bmi2"))), \
     apply_to = function)
 #include "operations/table.h"
 #pragma clang attribute pop

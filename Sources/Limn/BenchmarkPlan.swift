@@ -51,14 +51,8 @@ public struct BenchmarkPlan: Codable, Sendable, CustomStringConvertible {
     public static func make(
         shape name: String, precision: Precision? = nil, width: Int? = nil, height: Int? = nil
     ) async throws -> BenchmarkPlan {
-        guard let shape = BenchmarkShape.all.first(where: { $0.name == name }) else {
-            throw LimnError(
-                "there is no shape \"\(name)\"; known are \(Benchmark.shapes.joined(separator: ", "))", isUsage: true)
-        }
-        let (width, height, factor) = (width ?? shape.size, height ?? shape.size, shape.vae.factor)
-        for side in [width, height] where side < factor || side > 16384 || side % factor != 0 {
-            throw LimnError("a side of \(side) pixels must be a multiple of \(factor), at most 16384", isUsage: true)
-        }
+        let shape = try BenchmarkShape.named(name)
+        let ((width, height), factor) = (try shape.size(width: width, height: height), shape.vae.factor)
         return try await ModelExecutor.detached { isCancelled in
             try withLimnErrors {
                 let kernels = try Kernels.chosen()
@@ -93,12 +87,7 @@ public struct BenchmarkPlan: Codable, Sendable, CustomStringConvertible {
         guard let (unet, vae) = models else { return [] }
         let tokens = shape.text.map(\.maximumLength).max() ?? 77
         let text = try Tensor(batch: 2, height: 1, width: tokens, channels: shape.unet.crossAttentionChannels[0])
-        let addition = shape.unet.additionTimeChannels.map { channels in
-            let pooled = [Float](repeating: 0, count: shape.unet.additionInputChannels - 6 * channels)
-            return Array(
-                repeating: AdditionalConditions(pooledText: pooled, timeIDs: Array(repeating: 512, count: 6)), count: 2)
-        }
-        let conditioning = try unet.condition(on: text, addition: addition, compute)
+        let conditioning = try unet.condition(on: text, addition: shape.addition(count: 2), compute)
         return [
             try part("UNet, one evaluation of a pair") {
                 try unet.plan(height: height, width: width, conditioning, compute)

@@ -11,6 +11,34 @@ struct BenchmarkShape: Sendable {
 
     static let all = [sd15, sd21, sdxl, icons64]
 
+    static func named(_ name: String) throws -> BenchmarkShape {
+        guard let shape = all.first(where: { $0.name == name }) else {
+            throw LimnError(
+                "there is no shape \"\(name)\"; known are \(Benchmark.shapes.joined(separator: ", "))",
+                isUsage: true)
+        }
+        return shape
+    }
+
+    /// The size of a picture, its own where none is asked for.
+    func size(width: Int?, height: Int?) throws -> (width: Int, height: Int) {
+        let (width, height, factor) = (width ?? size, height ?? size, vae.factor)
+        for side in [width, height] where side < factor || side > 16384 || side % factor != 0 {
+            throw LimnError("a side of \(side) pixels must be a multiple of \(factor), at most 16384", isUsage: true)
+        }
+        return (width, height)
+    }
+
+    /// Some conditions of SDXL's kind, if the UNet wants them.
+    func addition(count: Int) -> [AdditionalConditions]? {
+        unet.additionTimeChannels.map { channels in
+            let pooled = [Float](repeating: 0.1, count: unet.additionInputChannels - 6 * channels)
+            return Array(
+                repeating: AdditionalConditions(pooledText: pooled, timeIDs: Array(repeating: 512, count: 6)),
+                count: count)
+        }
+    }
+
     private static let sd15 = BenchmarkShape(
         name: "sd15", size: 512, text: [CLIPTextConfig()], unet: UNetConfig(), vae: AutoencoderConfig())
 

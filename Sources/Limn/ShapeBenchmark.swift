@@ -12,19 +12,11 @@ struct ShapeBenchmark {
     private let timer: StageTimer
 
     init(_ name: String, _ options: Benchmark.Options, _ timer: StageTimer) throws {
-        guard let shape = BenchmarkShape.all.first(where: { $0.name == name }) else {
-            throw LimnError(
-                "there is no shape \"\(name)\"; known are \(Benchmark.shapes.joined(separator: ", "))",
-                isUsage: true)
-        }
-        let factor = shape.vae.factor
-        (width, height) = (options.width ?? shape.size, options.height ?? shape.size)
-        for side in [width, height] where side < factor || side > 16384 || side % factor != 0 {
-            throw LimnError("a side of \(side) pixels must be a multiple of \(factor), at most 16384", isUsage: true)
-        }
+        shape = try BenchmarkShape.named(name)
+        (width, height) = try shape.size(width: options.width, height: options.height)
         batch = options.batch ?? 1
         guard (1...256).contains(batch) else { throw LimnError("a batch is 1 to 256 pictures", isUsage: true) }
-        (self.shape, self.timer) = (shape, timer)
+        self.timer = timer
     }
 
     func result() throws -> BenchmarkResult {
@@ -56,15 +48,9 @@ struct ShapeBenchmark {
     private func timeUNet(_ unet: UNet2DConditionModel, tokens: Int) throws {
         let config = unet.config
         let text = try random(2 * batch, 1, tokens, channels: config.crossAttentionChannels[0])
-        let addition = config.additionTimeChannels.map { channels in
-            let pooled = [Float](repeating: 0.1, count: config.additionInputChannels - 6 * channels)
-            return Array(
-                repeating: AdditionalConditions(pooledText: pooled, timeIDs: Array(repeating: 512, count: 6)),
-                count: 2 * batch)
-        }
         let (h, w) = (height / shape.vae.factor, width / shape.vae.factor)
         let latents = try random(2 * batch, h, w, channels: config.inChannels)
-        try timer.unet(unet, latents: latents, timestep: 500, text: text, addition: addition)
+        try timer.unet(unet, latents: latents, timestep: 500, text: text, addition: shape.addition(count: 2 * batch))
     }
 
     /// Values between −1 and 1; which ones does not matter for the time.

@@ -71,7 +71,8 @@
 #define KERNEL_TABLE(label)                                                                      \
     {                                                                                            \
         .name = label, .panel = PANEL,                                                           \
-        .task_rows = {ROWS_PER_TASK, TASK_ROWS, TASK_ROWS}, .task_queries = {PANEL, TASK_QUERIES},          \
+        .task_rows = {ROWS_PER_TASK, TASK_ROWS, TASK_ROWS},                                      \
+        .task_queries = {PANEL, TASK_QUERIES},                                                   \
         .convolution_task = {convolution_task_f32, BF16_TASK(convolution_task),                  \
                              INT8_TASK(convolution_task)},                                       \
         .winograd_task = {winograd_task_f32, BF16_WINOGRAD(winograd_task)},                      \

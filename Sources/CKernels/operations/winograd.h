@@ -128,7 +128,8 @@ INLINE void TYPED(winograd_output)(const int tile, const limn_convolution *c, co
     const long y0 = at / cut->across * tile, x0 = at % cut->across * tile;
     const long rows = min_long(tile, c->out_height - y0), columns = min_long(tile, c->out_width - x0);
     for (long i = 0; i < rows; i++)
-        TYPED(finish_tile)(c, (b * c->out_height + y0 + i) * c->out_width + x0, columns, panel, pixels + i * tile * PANEL);
+        TYPED(finish_tile)(c, (b * c->out_height + y0 + i) * c->out_width + x0, columns, panel,
+                           pixels + i * tile * PANEL);
 }
 
 // One block of tiles × one group of panels. Inputs are transformed a block of channels at a time, so that they stay
