@@ -15,6 +15,22 @@ extension GroundFloor {
             }
         }
 
+        /// Depths of more than one block, whole taps of it or parts of one, and rows of more than one task.
+        @Test func deepOnesSumInFloat32() throws {
+            var random = SplitMix(73)
+            for (height, width, channels, out, kernel, upsampled) in [
+                (3, 129, 1600, 40, 1, false), (1, 37, 3104, 65, 1, false), (18, 17, 640, 33, 3, false),
+                (5, 33, 256, 130, 3, false), (9, 40, 96, 72, 3, true), (2, 16, 1568, 16, 3, false),
+            ] {
+                var c = ConvolutionCase(height: height, width: width, channels: (channels, 0), out: out)
+                (c.kernel, c.hasResidual) = (kernel, !upsampled)
+                c.geometry = ConvolutionGeometry(padding: kernel / 2)
+                if upsampled { c.resized = (height * 2, width * 2) }
+                let inputs = ConvolutionInputs(c, &random, operands: .bfloat16)
+                try check(machines, c.expected(inputs), bound: 3e-6, c.description) { try c.run(inputs, $0) }
+            }
+        }
+
         /// Values as operands of a product: through a linear layer that changes nothing.
         private func operands(_ x: Tensor, _ compute: Compute, asOperand: Bool = true) throws -> Tensor {
             let channels = x.channels

@@ -36,6 +36,13 @@ static void TYPED(gather_pointers)(const limn_convolution *c, long first, long c
     }
 }
 
+// Whether the output is written past the cache: more than the second-level cache holds, in vectors of whole lines.
+INLINE bool TYPED(streams_output)(const limn_convolution *c) {
+    const size_t bytes = sizeof(float) * c->batch * c->out_height * c->out_width * c->out_channels;
+    return c->output_element == LIMN_F32 && bytes >= STREAMED_BYTES && LANES * sizeof(float) == LINE_BYTES
+        && c->out_channels % LANES == 0 && (uintptr_t)c->output % LINE_BYTES == 0;
+}
+
 // LANES columns of a finished tile, or the first `part` of them, from column `j` of the panel on.
 INLINE void TYPED(finish_columns)(const limn_convolution *c, long first, long count, long column, long j, long gates,
                                   const float *tile, bool whole, long part) {
@@ -47,6 +54,7 @@ INLINE void TYPED(finish_columns)(const limn_convolution *c, long first, long co
     const float *const residual = c->residual;
     void *const output = c->output;
     const long stride = c->out_channels;
+    const bool streams = TYPED(streams_output)(c);
     const vf bias = c->bias ? PART(c->bias + from) : (vf){};
     vf gate_bias = {};
     if (c->activation == LIMN_ACTIVATION_GEGLU && c->bias) gate_bias = PART(c->bias + c->out_channels + from);
@@ -55,17 +63,19 @@ INLINE void TYPED(finish_columns)(const limn_convolution *c, long first, long co
         const long b = (first + i) / pixels, last = min_long(count, (b + 1) * pixels - first);
         const vf shift = c->batch_bias ? bias + PART(c->batch_bias + b * c->out_channels + from) : bias;
         for (; i < last; i++) {
-            vf v = load(tile + i * PANEL + j) + shift;
+            vf v = load(tile + SUM_AT(i, j)) + shift;
             const long at = (first + i) * stride + from;
             switch (activation) {
                 case LIMN_ACTIVATION_NONE: break;
                 case LIMN_ACTIVATION_SILU: v = silu(v); break;
                 case LIMN_ACTIVATION_GELU: v = gelu(v); break;
                 case LIMN_ACTIVATION_QUICK_GELU: v = quick_gelu(v); break;
-                case LIMN_ACTIVATION_GEGLU: v *= gelu(load(tile + i * PANEL + gates + j) + gate_bias); break;
+                case LIMN_ACTIVATION_GEGLU: v *= gelu(load(tile + SUM_AT(i, gates + j)) + gate_bias); break;
             }
             if (residual) v += PART(residual + at);
-            if (whole)
+            if (whole && streams)
+                store_streaming((float *)output + at, v);
+            else if (whole)
                 store_element(element, output, at, v);
             else
                 store_element_part(element, output, at, v, part);
@@ -84,6 +94,7 @@ static void TYPED(finish_tile)(const limn_convolution *c, long first, long count
         else
             TYPED(finish_columns)(c, first, count, column, j, width, tile, false, columns - j);
     }
+    if (TYPED(streams_output)(c)) finish_streaming();
 }
 
 #ifndef PRODUCT_TILES

@@ -3,31 +3,34 @@
 #pragma once
 #include "integers.h"
 
-// Of a finished part of a tile, while it is in the first-level cache.
-INLINE void scale_sums(float *sums, long rows, long columns, const float *row_scales, const float *column_scales) {
-    for (long n = 0; n < columns; n += LANES) {
+// Of finished rows, while they are in the first-level cache.
+INLINE void scale_sums(float *sums, long rows, const float *row_scales, const float *column_scales) {
+    for (long n = 0; n < PANEL; n += LANES) {
         const vf scale = load(column_scales + n);
         const vi correction = (vi)load(column_scales + PANEL + n);
         for (long row = 0; row < rows; row++) {
-            float *at = sums + row * PANEL + n;
+            float *at = sums + SUM_AT(row, n);
             store(at, __builtin_convertvector((vi)load(at) - correction, vf) * (scale * row_scales[row]));
         }
     }
 }
 
 #ifdef PRODUCT_TILES
-enum { STEPS_TOGETHER = 20 };  // tiles of depth between two stores of the sums: operands of 40 KB
+enum {
+    STEPS_TOGETHER = 20,  // tiles of depth between two stores of the sums: operands of 40 KB
+    FINISHED_ROWS = SQUARE,
+};
 
 // c[2·16][2·16] (+)= a · b over `steps` tiles of depth; with `pair` false, the second 16 rows are left out.
-static void tile_square_int8(const uint32_t *a, long stride, long steps, bool pair, const float *b, float *c,
+static void tile_square_int8(const uint32_t *a, long stride, long steps, bool pair, const float *b, tile_sums c,
                              bool accumulate) {
     const uint32_t *a1 = a + TILE * stride;
-    float *c1 = c + TILE * PANEL;
+    float *const c0 = c.first, *const c1 = c0 + c.right, *const c2 = c0 + c.below, *const c3 = c2 + c.right;
     if (accumulate) {
-        _tile_loadd(0, c, PANEL * 4);
-        _tile_loadd(1, c + TILE, PANEL * 4);
-        if (pair) _tile_loadd(2, c1, PANEL * 4);
-        if (pair) _tile_loadd(3, c1 + TILE, PANEL * 4);
+        _tile_loadd(0, c0, c.stride * 4);
+        _tile_loadd(1, c1, c.stride * 4);
+        if (pair) _tile_loadd(2, c2, c.stride * 4);
+        if (pair) _tile_loadd(3, c3, c.stride * 4);
     } else {
         _tile_zero(0), _tile_zero(1), _tile_zero(2), _tile_zero(3);
     }
@@ -42,27 +45,28 @@ static void tile_square_int8(const uint32_t *a, long stride, long steps, bool pa
         _tile_dpbssd(2, 5, 6);
         _tile_dpbssd(3, 5, 7);
     }
-    _tile_stored(0, c, PANEL * 4);
-    _tile_stored(1, c + TILE, PANEL * 4);
-    if (pair) _tile_stored(2, c1, PANEL * 4);
-    if (pair) _tile_stored(3, c1 + TILE, PANEL * 4);
+    _tile_stored(0, c0, c.stride * 4);
+    _tile_stored(1, c1, c.stride * 4);
+    if (pair) _tile_stored(2, c2, c.stride * 4);
+    if (pair) _tile_stored(3, c3, c.stride * 4);
 }
 
 static void product_int8(long rows, const uint32_t *a, long units, const float *b, const float *row_scales, float *c) {
     const long steps = units / TILE;
     for (long first = 0; first < steps; first += STEPS_TOGETHER)
-        for (long row = 0; row < rows; row += 2 * TILE)
-            for (long column = 0; column < PANEL; column += 2 * TILE) {
-                const long block = min_long(STEPS_TOGETHER, steps - first);
-                float *to = c + row * PANEL + column;
+        for (long row = 0; row < rows; row += SQUARE) {
+            const long block = min_long(STEPS_TOGETHER, steps - first);
+            float *sums = c + row * PANEL;
+            for (long column = 0; column < PANEL; column += SQUARE)
                 tile_square_int8(a + row * units + first * TILE, units, block, row + TILE < rows,
-                                 b + first * TILE * PANEL + column, to, first > 0);
-                if (first + block == steps)
-                    scale_sums(to, min_long(2 * TILE, rows - row), 2 * TILE, row_scales + row,
-                               b + units * PANEL + column);
-            }
+                                 b + first * TILE * PANEL + column, square_sums(sums + column * SQUARE), first > 0);
+            if (first + block == steps)
+                scale_sums(sums, min_long(SQUARE, rows - row), row_scales + row, b + units * PANEL);
+        }
 }
 #else
+enum { FINISHED_ROWS = TASK_ROWS };
+
 INLINE void product_rows_int8(int rows, const uint32_t *a, long stride, long depth, const float *b, float *c,
                               bool accumulate) {
     vi sum[MICRO_ROWS][VECTORS];
@@ -105,7 +109,7 @@ static void product_int8(long rows, const uint32_t *a, long units, const float *
                 case 5: product_rows_int8(5, from, units, block, weights, to, k > 0); break;
                 default: product_rows_int8(6, from, units, block, weights, to, k > 0); break;
             }
-            if (k + block == units) scale_sums(to, count, PANEL, row_scales + row, b + units * PANEL);
+            if (k + block == units) scale_sums(to, count, row_scales + row, b + units * PANEL);
             row += count;
         }
     }
@@ -125,7 +129,9 @@ static void convolution_task_int8(const limn_convolution *c, long task, void *sc
     for (long panel = group * cut.panels_per_task; panel < last_panel; panel++) {
         const float *weights = (const float *)c->weights + panel * (units + 2) * PANEL;
         product_int8(count, a, units, weights, c->row_scales + first, scratch);
-        finish_tile_bf16(c, first, count, panel, scratch);
+        for (long row = 0; row < count; row += FINISHED_ROWS)
+            finish_tile_bf16(c, first + row, min_long(FINISHED_ROWS, count - row), panel,
+                             (float *)scratch + row * PANEL);
     }
 #ifdef PRODUCT_TILES
     tiles_end();

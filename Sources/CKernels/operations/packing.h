@@ -107,18 +107,20 @@ INLINE vf pair_bf16_stored(vf low, vf high) {
     return (vf)(a_bits >> 16 | (b_bits & 0xffff0000u));
 }
 
-// Inputs [first, first + count) of a panel for the direct product: [tap][unit][PANEL].
+// Inputs [first, first + count) of a panel for the direct product: [strip][tap][unit][columns of the strip].
 static void pack_direct(limn_element element, const limn_weight *w, const float *columns, long first, long count,
                         float *panel) {
     const long values = unit_values(element), units = ceil_div(w->in, values);
+    const long strip = element == LIMN_BF16 ? BF16_STRIP : PANEL;
     for (long tap = 0; tap < w->taps; tap++)
         for (long i = 0; i < count; i += values) {
-            float *to = panel + (tap * units + (first + i) / values) * PANEL;
+            float *to = panel + (tap * units + (first + i) / values) * strip;
             const float *from = columns + (i * w->taps + tap) * PANEL;
             const float *second = i + 1 < count ? from + w->taps * PANEL : limn_zeros;
             for (long n = 0; n < PANEL; n += LANES) {
                 const vf v = load(from + n);
-                store(to + n, element == LIMN_F32 ? v : pair_bf16_stored(v, load(second + n)));
+                store(to + n / strip * w->taps * units * strip + n % strip,
+                      element == LIMN_F32 ? v : pair_bf16_stored(v, load(second + n)));
             }
         }
 }

@@ -1,6 +1,12 @@
 // All operations for one instruction set, and the table of them. The product and what is built on it come once for
 // each element that the set can multiply.
 #pragma once
+// Weights of bfloat16 products are packed in strips of so many columns.
+#ifdef HAS_TILES
+#define BF16_STRIP 32
+#else
+#define BF16_STRIP PANEL
+#endif
 #include "elementwise.h"
 #include "normalization.h"
 #include "packing.h"
@@ -11,6 +17,8 @@
 #define UNIT float
 #define VALUE float
 #define TASK_ROWS ROWS_PER_TASK
+// Where the sum of row i and column j lies among the finished ones.
+#define SUM_AT(i, j) ((i) * PANEL + (j))
 #include "product.h"
 #include "convolution.h"
 #include "winograd.h"
@@ -31,6 +39,9 @@
 #define PRODUCT_TILES
 #define TASK_ROWS ROWS_PER_TILE_TASK
 #define TASK_QUERIES (QUERY_PANELS * PANEL)
+// Of up to 32 rows, in tiles of 16 × 16.
+#undef SUM_AT
+#define SUM_AT(i, j) ((((j) & ~31) << 5) + (((i) & ~15) << 5) + (((j) & 16) << 4) + (((i) & 15) << 4) + ((j) & 15))
 #include "convolution.h"
 #include "tiles.h"
 #include "tile_attention.h"

@@ -7,7 +7,9 @@
 
 enum {
     TILE = 16,            // rows, and units of depth, of a tile
-    BLOCK_UNITS = 480,    // depth between two stores of the sums, at most; a multiple of TILE
+    SQUARE = 2 * TILE,    // rows and columns of the sums that are held in tiles
+    TILE_SIZE = TILE * TILE,
+    BLOCK_UNITS = 768,    // depth between two stores of the sums, at most; a multiple of TILE
     MOST_SEGMENTS = BLOCK_UNITS / TILE,
     // Copied rows lie a cache line more apart, so that 16 of them do not share a set of the cache.
     GATHERED_STRIDE = BLOCK_UNITS + TILE,
@@ -31,17 +33,38 @@ typedef struct {
     long stride;
 } tile_rows;
 
-// c[2·16][2·16] (+)= a · b, over `segments` stretches of depth of `steps` tiles each. a holds the rows of every
-// segment, the second 16 rows `next` further on; b goes on through all segments. With `pair` false, the second 16 rows
-// are left out; with `wide` false, the second 16 columns.
+// Where a square of sums lies: 16 rows at a distance, the tile to the right, the tile below.
+typedef struct {
+    float *first;
+    long stride, right, below;
+} tile_sums;
+
+// Four tiles one after the other, each a piece of its own: a cache takes them in and lets them go without conflicts.
+INLINE tile_sums square_sums(float *square) { return (tile_sums){square, TILE, TILE_SIZE, 2 * TILE_SIZE}; }
+// In a matrix of PANEL columns.
+INLINE tile_sums panel_sums(float *first) { return (tile_sums){first, PANEL, TILE, TILE * PANEL}; }
+
+// A tile of b. What is read `once` before it is needed again from further away is kept from driving a out of the
+// first-level cache.
+#define LOAD_WEIGHTS(tile, from, stride, once) \
+    do {                                       \
+        if (once)                              \
+            _tile_stream_loadd(tile, from, stride); \
+        else                                   \
+            _tile_loadd(tile, from, stride);   \
+    } while (0)
+
+// c (+)= a · b, over `segments` stretches of depth of `steps` tiles each. a holds the rows of every segment, the
+// second 16 rows `next` further on; b, with b_stride floats a unit, goes on through all segments. With `pair` false,
+// the second 16 rows are left out; with `wide` false, the second 16 columns.
 INLINE void tile_square(bool pair, bool wide, const tile_rows *a, long next, long segments, long steps, const float *b,
-                        float *c, bool accumulate) {
-    float *c1 = c + TILE * PANEL;
+                        long b_stride, bool once, tile_sums c, bool accumulate) {
+    float *const c0 = c.first, *const c1 = c0 + c.right, *const c2 = c0 + c.below, *const c3 = c2 + c.right;
     if (accumulate) {
-        _tile_loadd(0, c, PANEL * 4);
-        if (wide) _tile_loadd(1, c + TILE, PANEL * 4);
-        if (pair) _tile_loadd(2, c1, PANEL * 4);
-        if (pair && wide) _tile_loadd(3, c1 + TILE, PANEL * 4);
+        _tile_loadd(0, c0, c.stride * 4);
+        if (wide) _tile_loadd(1, c1, c.stride * 4);
+        if (pair) _tile_loadd(2, c2, c.stride * 4);
+        if (pair && wide) _tile_loadd(3, c3, c.stride * 4);
     } else {
         _tile_zero(0);
         if (wide) _tile_zero(1);
@@ -52,50 +75,45 @@ INLINE void tile_square(bool pair, bool wide, const tile_rows *a, long next, lon
         const tile_rows top = a[segment], bottom = pair ? a[next + segment] : top;
         const uint32_t *a0 = top.first, *a1 = bottom.first;
         const long stride0 = top.stride * 4, stride1 = bottom.stride * 4;
-        for (long step = 0; step < steps; step++, a0 += TILE, a1 += TILE, b += TILE * PANEL) {
+        for (long step = 0; step < steps; step++, a0 += TILE, a1 += TILE, b += TILE * b_stride) {
             _tile_loadd(4, a0, stride0);
-            _tile_loadd(6, b, PANEL * 4);
+            LOAD_WEIGHTS(6, b, b_stride * 4, once);
+            if (pair) _tile_loadd(5, a1, stride1);
+            if (wide) LOAD_WEIGHTS(7, b + TILE, b_stride * 4, once);
             _tile_dpbf16ps(0, 4, 6);
-            if (wide) {
-                _tile_loadd(7, b + TILE, PANEL * 4);
-                _tile_dpbf16ps(1, 4, 7);
-            }
-            if (pair) {
-                _tile_loadd(5, a1, stride1);
-                _tile_dpbf16ps(2, 5, 6);
-                if (wide) _tile_dpbf16ps(3, 5, 7);
-            }
+            if (wide) _tile_dpbf16ps(1, 4, 7);
+            if (pair) _tile_dpbf16ps(2, 5, 6);
+            if (pair && wide) _tile_dpbf16ps(3, 5, 7);
         }
     }
-    _tile_stored(0, c, PANEL * 4);
-    if (wide) _tile_stored(1, c + TILE, PANEL * 4);
-    if (pair) _tile_stored(2, c1, PANEL * 4);
-    if (pair && wide) _tile_stored(3, c1 + TILE, PANEL * 4);
+    _tile_stored(0, c0, c.stride * 4);
+    if (wide) _tile_stored(1, c1, c.stride * 4);
+    if (pair) _tile_stored(2, c2, c.stride * 4);
+    if (pair && wide) _tile_stored(3, c3, c.stride * 4);
 }
 
-// One or two rows of tiles × all columns, which are rounded up to 16.
-static void tile_strip(bool pair, long columns, const tile_rows *a, long next, long segments, long steps,
-                       const float *b, float *c, bool accumulate) {
-    for (long column = 0; column < columns; column += 2 * TILE) {
-        const bool wide = column + TILE < columns;
-        if (pair && wide)
-            tile_square(true, true, a, next, segments, steps, b + column, c + column, accumulate);
-        else if (pair)
-            tile_square(true, false, a, next, segments, steps, b + column, c + column, accumulate);
-        else if (wide)
-            tile_square(false, true, a, next, segments, steps, b + column, c + column, accumulate);
-        else
-            tile_square(false, false, a, next, segments, steps, b + column, c + column, accumulate);
-    }
+// One or two rows of tiles × one or two columns of them.
+INLINE void tile_part(bool pair, bool wide, const tile_rows *a, long next, long segments, long steps, const float *b,
+                      long b_stride, bool once, tile_sums c, bool accumulate) {
+    if (pair && wide)
+        tile_square(true, true, a, next, segments, steps, b, b_stride, once, c, accumulate);
+    else if (pair)
+        tile_square(true, false, a, next, segments, steps, b, b_stride, once, c, accumulate);
+    else if (wide)
+        tile_square(false, true, a, next, segments, steps, b, b_stride, once, c, accumulate);
+    else
+        tile_square(false, false, a, next, segments, steps, b, b_stride, once, c, accumulate);
 }
 
-// c[16·tiles][columns] (+)= a · b for rows at one distance and `steps` tiles of depth.
-static void tile_product(long tiles, long columns, const uint32_t *a, long stride, long steps, const float *b, float *c,
+// c[16·tiles][PANEL] (+)= a · b[units][PANEL] for rows at one distance and `steps` tiles of depth.
+static void tile_product(long tiles, const uint32_t *a, long stride, long steps, const float *b, float *c,
                          bool accumulate) {
     for (long row = 0; row < tiles; row += 2) {
         const uint32_t *from = a + row * TILE * stride;
         const tile_rows rows[2] = {{from, stride}, {from + TILE * stride, stride}};
-        tile_strip(row + 1 < tiles, columns, rows, 1, 1, steps, b, c + row * TILE * PANEL, accumulate);
+        for (long column = 0; column < PANEL; column += SQUARE)
+            tile_part(row + 1 < tiles, true, rows, 1, 1, steps, b + column, PANEL, false,
+                      panel_sums(c + row * TILE * PANEL + column), accumulate);
     }
 }
 
@@ -103,11 +121,12 @@ static void tile_product(long tiles, long columns, const uint32_t *a, long strid
 
 // Where a task keeps its things.
 typedef struct {
-    float *sums;         // [panel of the task][TASK_ROWS][PANEL]
-    uint32_t *gathered;  // [TASK_ROWS][GATHERED_STRIDE]
-    float *last_weights; // [TILE][PANEL]
-    tile_rows *rows;     // [tile row][MOST_SEGMENTS]
+    float *sums;          // [pair of tile rows][panel of the task][PANEL / SQUARE] squares
+    uint32_t *gathered;   // [TASK_ROWS][GATHERED_STRIDE]
+    float *last_weights;  // [panel of the task][PANEL / SQUARE][TILE][SQUARE]
+    tile_rows *rows;      // [tile row][MOST_SEGMENTS]
     const uint32_t **pointers;
+    bool *has_pointers;   // [tile row]
 } tile_convolution;
 
 static tile_convolution tile_convolution_lay_out(void *scratch, long panels) {
@@ -115,16 +134,17 @@ static tile_convolution tile_convolution_lay_out(void *scratch, long panels) {
     t.sums = scratch;
     t.gathered = (uint32_t *)(t.sums + panels * TASK_ROWS * PANEL);
     t.last_weights = (float *)(t.gathered + TASK_ROWS * GATHERED_STRIDE);
-    t.rows = (tile_rows *)(t.last_weights + TILE * PANEL);
-    t.pointers = (const uint32_t **)(t.rows + TILE_ROWS * MOST_SEGMENTS);
+    t.rows = (tile_rows *)(t.last_weights + panels * TILE * PANEL);
+    t.has_pointers = (bool *)(t.rows + TILE_ROWS * MOST_SEGMENTS);
+    t.pointers = (const uint32_t **)(t.has_pointers + TILE_ROWS);
     return t;
 }
 
 // Without the pointers, which every set has.
 static size_t tile_convolution_scratch(const limn_convolution *c) {
-    const product_cut cut = limn_product_cut(c, PANEL, TASK_ROWS);
-    return sizeof(float) * (TASK_ROWS * (cut.panels_per_task * PANEL + GATHERED_STRIDE) + TILE * PANEL)
-        + sizeof(tile_rows) * TILE_ROWS * MOST_SEGMENTS;
+    const long panels = limn_product_cut(c, PANEL, TASK_ROWS).panels_per_task;
+    return sizeof(float) * (TASK_ROWS * (panels * PANEL + GATHERED_STRIDE) + panels * TILE * PANEL)
+        + sizeof(tile_rows) * TILE_ROWS * MOST_SEGMENTS + sizeof(bool) * TILE_ROWS;
 }
 
 static void copy_units(const uint32_t *from, long count, uint32_t *to) {
@@ -149,13 +169,30 @@ static void gather_rows(const limn_convolution *c, const tile_convolution *t, lo
     }
 }
 
-// Rows of one tap and tile, from unit `offset` on: where they lie if they do so at one distance, as the pixels of a
-// line of the picture do, else copied together.
-static tile_rows find_rows(const uint32_t *const *pointers, long rows, long offset, long units, uint32_t *gathered) {
-    const long stride = rows > 1 ? pointers[1] - pointers[0] : 0;
-    bool even = rows == TILE;
-    for (long row = 2; row < rows; row++) even &= pointers[row] - pointers[row - 1] == stride;
-    if (even) return (tile_rows){pointers[0] + offset, stride};
+// The 16 input pixels that a tap meets for 16 output pixels, if they lie at one distance: in one line of the picture,
+// none of them outside of it, or anywhere if the tap is the only one.
+static bool find_line(const limn_convolution *c, long row, long tap, tile_rows *found) {
+    const long units = units_bf16(c->channels[0]);
+    const bool resized = c->resized_height != c->in_height || c->resized_width != c->in_width;
+    if (resized) return false;
+    long at = row;
+    const bool same = c->kernel_height * c->kernel_width * c->stride == 1 && c->out_height == c->in_height
+        && c->out_width == c->in_width && c->pad_top == 0 && c->pad_left == 0;
+    if (!same) {
+        const long x = row % c->out_width, line = row / c->out_width;
+        const long in_x = x * c->stride - c->pad_left + tap % c->kernel_width;
+        const long in_y = line % c->out_height * c->stride - c->pad_top + tap / c->kernel_width;
+        if (x + TILE > c->out_width || in_y < 0 || in_y >= c->in_height || in_x < 0
+            || in_x + (TILE - 1) * c->stride >= c->in_width)
+            return false;
+        at = (line / c->out_height * c->in_height + in_y) * c->in_width + in_x;
+    }
+    *found = (tile_rows){(const uint32_t *)c->source[0] + at * units, c->stride * units};
+    return true;
+}
+
+// Rows of one tap and tile, copied together from unit `offset` on.
+static tile_rows copy_rows(const uint32_t *const *pointers, long rows, long offset, long units, uint32_t *gathered) {
     for (long row = 0; row < TILE; row++) {
         uint32_t *to = gathered + row * GATHERED_STRIDE;
         if (row < rows)
@@ -168,8 +205,8 @@ static tile_rows find_rows(const uint32_t *const *pointers, long rows, long offs
 
 // Finds or copies the rows of the next block of the depth, which begins at unit `from`: some whole taps, or a part of
 // one. Sets how many stretches (segments) of how many units it has.
-static void next_block(const limn_convolution *c, const tile_convolution *t, long count, long from, long *segments,
-                       long *units) {
+static void next_block(const limn_convolution *c, const tile_convolution *t, long first, long count, long from,
+                       long *segments, long *units) {
     const long in = units_bf16(c->channels[0]), taps = c->kernel_height * c->kernel_width;
     *segments = 1;
     if (in % TILE != 0) {
@@ -180,42 +217,78 @@ static void next_block(const limn_convolution *c, const tile_convolution *t, lon
     const long tap = from / in, offset = from % in;
     const long parts = ceil_div(in, BLOCK_UNITS), part = ceil_div(in / TILE, parts) * TILE;
     *units = min_long(part, in - offset);
-    if (parts == 1) *segments = min_long(BLOCK_UNITS / in, taps - tap);
-    for (long row = 0; row < count; row += TILE)
-        for (long s = 0; s < *segments; s++)
-            t->rows[row / TILE * MOST_SEGMENTS + s] =
-                find_rows(t->pointers + (tap + s) * 2 * TASK_ROWS + row, min_long(TILE, count - row), offset, *units,
-                          t->gathered + row * GATHERED_STRIDE + s * *units);
+    if (parts == 1) {
+        // Blocks of about the same number of taps.
+        const long blocks = ceil_div(taps, BLOCK_UNITS / in);
+        *segments = min_long(ceil_div(taps, blocks), taps - tap);
+    }
+    for (long row = 0; row < count; row += TILE) {
+        const long rows = min_long(TILE, count - row);
+        for (long s = 0; s < *segments; s++) {
+            tile_rows *found = &t->rows[row / TILE * MOST_SEGMENTS + s];
+            if (rows == TILE && find_line(c, first + row, tap + s, found)) {
+                found->first += offset;
+                continue;
+            }
+            if (!t->has_pointers[row / TILE]) gather_pointers_bf16(c, first + row, rows, t->pointers + row);
+            t->has_pointers[row / TILE] = true;
+            *found = copy_rows(t->pointers + (tap + s) * 2 * TASK_ROWS + row, rows, offset, *units,
+                               t->gathered + row * GATHERED_STRIDE + s * *units);
+        }
+    }
 }
 
+// What lies behind the last weights of a strip may be anything, and even times zero it may be no number: the last
+// `rest` units of every strip, filled up to a tile with zeros.
+static void copy_last_weights(const tile_convolution *t, const float *strips, long count, long depth, long rest) {
+    for (long strip = 0; strip < count; strip++) {
+        float *to = t->last_weights + strip * TILE * SQUARE;
+        memcpy(to, strips + ((strip + 1) * depth - rest) * SQUARE, sizeof(float) * rest * SQUARE);
+        memset(to + rest * SQUARE, 0, sizeof(float) * (TILE - rest) * SQUARE);
+    }
+}
+
+// A pair of tile rows goes through all columns while it is in the first-level cache (the taps of a convolution share
+// most of their pixels); the weights of the block stay in the second-level one for all pairs.
 static void convolution_task_bf16(const limn_convolution *c, long task, void *scratch) {
     const product_cut cut = limn_product_cut(c, PANEL, TASK_ROWS);
-    const long first = task % cut.row_blocks * TASK_ROWS, group = task / cut.row_blocks;
+    const long first = task % cut.row_blocks * TASK_ROWS, first_panel = task / cut.row_blocks * cut.panels_per_task;
     const long count = min_long(TASK_ROWS, cut.rows - first), tiles = ceil_div(count, TILE);
+    const long panels = min_long(cut.panels_per_task, cut.panels - first_panel);
     const long depth = c->kernel_height * c->kernel_width * units_bf16(c->channels[0]);
-    const long first_panel = group * cut.panels_per_task;
-    const long last_panel = min_long(cut.panels, first_panel + cut.panels_per_task);
+    const float *weights = (const float *)c->weights + first_panel * depth * PANEL;
     const tile_convolution t = tile_convolution_lay_out(scratch, cut.panels_per_task);
-    gather_pointers_bf16(c, first, count, t.pointers);
+    memset(t.has_pointers, 0, sizeof(bool) * TILE_ROWS);
+    if (units_bf16(c->channels[0]) % TILE != 0) gather_pointers_bf16(c, first, count, t.pointers);
     tiles_begin();
     for (long from = 0, segments, units; from < depth; from += segments * units) {
-        next_block(c, &t, count, from, &segments, &units);
+        next_block(c, &t, first, count, from, &segments, &units);
         const long steps = units / TILE, rest = units % TILE;
-        for (long panel = first_panel; panel < last_panel; panel++) {
-            const float *weights = (const float *)c->weights + (panel * depth + from) * PANEL;
-            float *sums = t.sums + (panel - first_panel) * TASK_ROWS * PANEL;
-            const bool whole = c->activation == LIMN_ACTIVATION_GEGLU;
-            const long columns = whole ? PANEL : min_long(PANEL, c->out_channels - panel * PANEL);
-            for (long row = 0; row < tiles; row += 2)
-                tile_strip(row + 1 < tiles, columns, t.rows + row * MOST_SEGMENTS, MOST_SEGMENTS, segments, steps,
-                           weights, sums + row * TILE * PANEL, from > 0);
-            if (rest) {
-                // What lies behind the last weights may be anything, and even times zero it may be no number.
-                memcpy(t.last_weights, weights + steps * TILE * PANEL, sizeof(float) * rest * PANEL);
-                memset(t.last_weights + rest * PANEL, 0, sizeof(float) * (TILE - rest) * PANEL);
-                tile_product(tiles, columns, t.gathered + steps * TILE, GATHERED_STRIDE, 1, t.last_weights, sums, true);
+        const bool last = from + segments * units == depth;
+        if (rest) copy_last_weights(&t, weights, panels * (PANEL / SQUARE), depth, rest);
+        for (long row = 0; row < tiles; row += 2) {
+            const bool pair = row + 1 < tiles;
+            const uint32_t *gathered = t.gathered + row * TILE * GATHERED_STRIDE + steps * TILE;
+            const tile_rows rest_rows[2] = {{gathered, GATHERED_STRIDE},
+                                            {gathered + TILE * GATHERED_STRIDE, GATHERED_STRIDE}};
+            float *sums = t.sums + row / 2 * panels * SQUARE * PANEL;
+            for (long p = 0; p < panels; p++, sums += SQUARE * PANEL) {
+                const bool gated = c->activation == LIMN_ACTIVATION_GEGLU;
+                const long columns = gated ? PANEL : min_long(PANEL, c->out_channels - (first_panel + p) * PANEL);
+                for (long column = 0; column < columns; column += SQUARE) {
+                    const long strip = p * (PANEL / SQUARE) + column / SQUARE;
+                    const bool wide = column + TILE < columns;
+                    const tile_sums square = square_sums(sums + column * SQUARE);
+                    tile_part(pair, wide, t.rows + row * MOST_SEGMENTS, MOST_SEGMENTS, segments, steps,
+                              weights + (strip * depth + from) * SQUARE, SQUARE, true, square, from > 0);
+                    if (rest)
+                        tile_part(pair, wide, rest_rows, 1, 1, 1, t.last_weights + strip * TILE * SQUARE, SQUARE,
+                                  false, square, true);
+                }
+                if (last)
+                    finish_tile_bf16(c, first + row * TILE, min_long(SQUARE, count - row * TILE), first_panel + p,
+                                     sums);
             }
-            if (from + segments * units == depth) finish_tile_bf16(c, first, count, panel, sums);
         }
     }
     tiles_end();

@@ -77,6 +77,16 @@ INLINE void store_element_part(limn_element element, void *p, long i, vf v, long
         store_bf16_part((uint16_t *)p + i, v, count);
 }
 
+// Whole cache lines that nobody reads soon, written past the cache: a line that is not there need not be fetched first.
+// Such writes are ordered before what follows by finish_streaming alone.
+enum { LINE_BYTES = 64 };
+INLINE void store_streaming(float *p, vf v) { __builtin_nontemporal_store(v, (vf *)p); }
+INLINE void finish_streaming(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_sfence();
+#endif
+}
+
 // 2^n for an integral n in -126…127.
 INLINE vf power_of_two(vf n) { return (vf)((__builtin_convertvector(n, vi) + 127) << 23); }
 // To the nearest integer, for |x| < 2^22: adding 1.5·2^23 leaves no bits for a fraction.
