@@ -71,11 +71,14 @@ bool limn_kernels_prefer_bf16(const limn_kernels *kernels) {
 }
 
 bool limn_kernels_have(const limn_kernels *kernels, limn_algorithm algorithm, limn_element element) {
-    return algorithm == LIMN_DIRECT ? limn_kernels_support(kernels, element) : kernels->winograd_task[element] != NULL;
+    if (algorithm == LIMN_DIRECT) return limn_kernels_support(kernels, element);
+    if (algorithm == LIMN_SUBPIXEL) return element != LIMN_INT8 && limn_kernels_support(kernels, element);
+    return kernels->winograd_task[element] != NULL;
 }
 
 size_t limn_pack_scratch(const limn_kernels *kernels, const limn_weight *w) {
-    return sizeof(float) * min_long(packing_block(w), w->in) * w->taps * kernels->panel;
+    const long taps = w->taps + (w->algorithm == LIMN_SUBPIXEL ? 4 : 0);
+    return sizeof(float) * packing_block(w) * taps * kernels->panel;
 }
 
 void limn_pack_task(const limn_kernels *kernels, limn_element element, const limn_weight *w, void *packed, long panel,
@@ -99,13 +102,43 @@ product_cut limn_product_cut(const limn_convolution *c, long panel, long task_ro
     return cut;
 }
 
-long limn_convolution_tasks(const limn_kernels *kernels, const limn_convolution *c) {
-    if (c->algorithm != LIMN_DIRECT) return limn_winograd_tasks(kernels, c);
+// One of the four convolutions of 2×2 that a 3×3 one of a doubled picture is.
+static limn_convolution subpixel_part(const limn_kernels *kernels, const limn_convolution *c, long part) {
+    const long lower = part / 2, right = part % 2;
+    limn_convolution small = *c;
+    small.algorithm = LIMN_DIRECT;
+    small.resized_height = small.out_height = c->in_height;
+    small.resized_width = small.out_width = c->in_width;
+    small.kernel_height = small.kernel_width = 2;
+    small.pad_top = 1 - lower, small.pad_left = 1 - right;
+    small.spread = 2;
+    small.weights = (const char *)c->weights
+        + part * limn_packed_bytes(kernels, c->element, c->out_channels, c->channels[0] + c->channels[1], 4,
+                                   c->activation);
+    small.output = (char *)c->output
+        + (lower * c->out_width + right) * c->out_channels * (long)element_bytes(c->output_element);
+    if (c->residual) small.residual = c->residual + (lower * c->out_width + right) * c->out_channels;
+    return small;
+}
+
+static long direct_tasks(const limn_kernels *kernels, const limn_convolution *c) {
     const product_cut cut = limn_product_cut(c, kernels->panel, kernels->task_rows[c->element]);
     return cut.row_blocks * cut.panel_groups;
 }
 
+long limn_convolution_tasks(const limn_kernels *kernels, const limn_convolution *c) {
+    if (c->algorithm == LIMN_SUBPIXEL) {
+        const limn_convolution small = subpixel_part(kernels, c, 0);
+        return 4 * direct_tasks(kernels, &small);
+    }
+    return c->algorithm == LIMN_DIRECT ? direct_tasks(kernels, c) : limn_winograd_tasks(kernels, c);
+}
+
 size_t limn_convolution_scratch(const limn_kernels *kernels, const limn_convolution *c) {
+    if (c->algorithm == LIMN_SUBPIXEL) {
+        const limn_convolution small = subpixel_part(kernels, c, 0);
+        return limn_convolution_scratch(kernels, &small);
+    }
     if (c->algorithm != LIMN_DIRECT) return limn_winograd_scratch(kernels, c);
     const long rows = kernels->task_rows[c->element];
     const size_t pointers = sizeof(void *) * rows * 2 * c->kernel_height * c->kernel_width;
@@ -115,10 +148,16 @@ size_t limn_convolution_scratch(const limn_kernels *kernels, const limn_convolut
 }
 
 void limn_convolution_task(const limn_kernels *kernels, const limn_convolution *c, long task, void *scratch) {
-    if (c->algorithm != LIMN_DIRECT)
-        kernels->winograd_task[c->element](c, task, scratch);
-    else
+    if (c->algorithm == LIMN_SUBPIXEL) {
+        limn_convolution small = subpixel_part(kernels, c, 0);
+        const long tasks = direct_tasks(kernels, &small);
+        small = subpixel_part(kernels, c, task / tasks);
+        kernels->convolution_task[c->element](&small, task % tasks, scratch);
+    } else if (c->algorithm == LIMN_DIRECT) {
         kernels->convolution_task[c->element](c, task, scratch);
+    } else {
+        kernels->winograd_task[c->element](c, task, scratch);
+    }
 }
 
 // ---- Attention

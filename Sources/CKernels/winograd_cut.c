@@ -3,7 +3,8 @@
 
 long limn_algorithm_points(limn_algorithm algorithm, long taps) {
     switch (algorithm) {
-        case LIMN_WINOGRAD_2: return 16;
+        case LIMN_WINOGRAD_2:
+        case LIMN_SUBPIXEL: return 16;
         case LIMN_WINOGRAD_4: return 36;
         default: return taps;
     }

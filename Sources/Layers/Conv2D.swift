@@ -6,24 +6,27 @@ package struct Conv2D: Sendable {
     private let packed: PackedWeights
     private let geometry: ConvolutionGeometry
 
-    /// - Parameter padding: zeros on every side; nil means (kernel − 1) / 2, which keeps the size
+    /// - Parameters:
+    ///   - padding: zeros on every side; nil means (kernel − 1) / 2, which keeps the size
+    ///   - isDoubled: every input will be resized to exactly twice its size
     package init(
         _ source: LayerSource, in inChannels: Int, out outChannels: Int, kernel: Int = 3, stride: Int = 1,
-        padding: Int? = nil
+        padding: Int? = nil, isDoubled: Bool = false
     ) throws {
         try self.init(
             source, in: inChannels, out: outChannels, kernel: kernel,
-            geometry: ConvolutionGeometry(stride: stride, padding: padding ?? (kernel - 1) / 2))
+            geometry: ConvolutionGeometry(stride: stride, padding: padding ?? (kernel - 1) / 2), isDoubled: isDoubled)
     }
 
     package init(
         _ source: LayerSource, in inChannels: Int, out outChannels: Int, kernel: Int,
-        geometry: ConvolutionGeometry
+        geometry: ConvolutionGeometry, isDoubled: Bool = false
     ) throws {
         let bias = try source.array("bias", count: outChannels)
         let shape = ConvolutionShape(
-            inChannels: inChannels, outChannels: outChannels, kernel: kernel, stride: geometry.stride, side: source.side
-        )
+            inChannels: inChannels, outChannels: outChannels, kernel: kernel, stride: geometry.stride,
+            side: source.side,
+            isDoubled: isDoubled)
         packed = try PackedWeights(
             parts: [try source.weights.stored("weight", shape: [outChannels, inChannels, kernel, kernel])], bias: bias,
             inChannels: inChannels, outChannels: outChannels, kernelHeight: kernel, kernelWidth: kernel,

@@ -7,12 +7,15 @@ package enum ConvolutionAlgorithm: String, CaseIterable, Sendable {
     case winograd2 = "F(2×2)"
     /// F(4×4, 3×3): 4 times fewer products, 4 times the weights.
     case winograd4 = "F(4×4)"
+    /// Of a picture that is doubled first, four convolutions of 2×2: 2.25 times fewer products, 16/9 times the weights.
+    case subpixel = "4 of 2×2"
 
     var code: limn_algorithm {
         switch self {
         case .direct: LIMN_DIRECT
         case .winograd2: LIMN_WINOGRAD_2
         case .winograd4: LIMN_WINOGRAD_4
+        case .subpixel: LIMN_SUBPIXEL
         }
     }
 }
@@ -25,10 +28,14 @@ package struct ConvolutionShape: Hashable, Sendable {
     package var stride = 1
     /// Side in pixels of the map that is convolved, for pictures of the model's own size; 0 if that is not known.
     package var side: Int
+    /// Whether every picture is brought to exactly twice its size first.
+    package var isDoubled = false
 
-    package init(inChannels: Int, outChannels: Int, kernel: Int = 3, stride: Int = 1, side: Int) {
+    package init(
+        inChannels: Int, outChannels: Int, kernel: Int = 3, stride: Int = 1, side: Int, isDoubled: Bool = false
+    ) {
         (self.inChannels, self.outChannels) = (inChannels, outChannels)
-        (self.kernel, self.stride, self.side) = (kernel, stride, side)
+        (self.kernel, self.stride, self.side, self.isDoubled) = (kernel, stride, side, isDoubled)
     }
 }
 
@@ -61,8 +68,9 @@ extension Kernels {
             return shape.side >= (isSmall ? 8 : 16) ? .winograd2 : .direct
         case .bfloat16:
             // F(4×4) loses too much of bfloat16's eight bits to be used unasked. AMX multiplies faster than Winograd
-            // can save.
-            guard has(.winograd2, operands), shape.side >= 16 else { return .direct }
+            // can save, but what needs no transforms is saved there, too.
+            guard has(.winograd2, operands) else { return shape.isDoubled ? .subpixel : .direct }
+            guard shape.side >= 16 else { return .direct }
             return isCoarse && shape.side >= 32 ? .winograd4 : .winograd2
         case .int8: return .direct
         }

@@ -69,6 +69,7 @@ private struct CachedProduct {
     private func product(_ thread: Int) -> limn_convolution {
         let (input, output) = (inputs[thread], outputs[thread])
         var c = limn_convolution()
+        c.spread = 1
         c.element = input.element.code
         c.source.0 = UnsafeRawPointer(input.raw)
         c.channels.0 = input.channels

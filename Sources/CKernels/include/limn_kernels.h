@@ -53,12 +53,15 @@ bool limn_kernels_prefer_bf16(const limn_kernels *kernels);
 
 // How a convolution is computed, which decides the packed form of its weights. The Winograd algorithms compute
 // 3×3 convolutions of stride 1 (any padding, two sources, resizing; not GEGLU), with 4 and 2.25 times fewer products
-// for 4 and 16/9 times the weights.
-typedef enum { LIMN_DIRECT, LIMN_WINOGRAD_2, LIMN_WINOGRAD_4 } limn_algorithm;
+// for 4 and 16/9 times the weights. LIMN_SUBPIXEL computes 3×3 convolutions of an input that is resized to exactly twice
+// its size (stride 1, padding 1; not GEGLU) as four convolutions of 2×2, one for each of the four pixels that a pixel
+// becomes: taps that meet the same pixel are added beforehand. 2.25 times fewer products for 16/9 times the weights.
+typedef enum { LIMN_DIRECT, LIMN_WINOGRAD_2, LIMN_WINOGRAD_4, LIMN_SUBPIXEL } limn_algorithm;
 
 // Whether this set computes convolutions of such operands so.
 bool limn_kernels_have(const limn_kernels *kernels, limn_algorithm algorithm, limn_element element);
-// Values that the packed form holds for one input and output: taps, or the 16 or 36 points of Winograd's transform.
+// Values that the packed form holds for one input and output: taps, the 16 or 36 points of Winograd's transform, or the
+// 4 taps of 4 convolutions.
 long limn_algorithm_points(limn_algorithm algorithm, long taps);
 
 // Bytes that the packed form of an [out, in, taps] weight takes; with Winograd, points stand for taps.
@@ -84,7 +87,8 @@ typedef struct {
 // Bytes of scratch memory that packing takes.
 size_t limn_pack_scratch(const limn_kernels *kernels, const limn_weight *weight);
 // Packs panel `panel` into [panel][tap][in][panel width]; in bfloat16 two inputs make one unit:
-// [panel][tap][in / 2][panel width][2]. With Winograd, points stand for taps. As 8-bit integers (one tap), four make a
+// [panel][tap][in / 2][panel width][2], or, where tiles multiply, [panel][strip][tap][in / 2][32][2]. With Winograd,
+// points stand for taps; LIMN_SUBPIXEL has four such forms of four taps, one after the other. As 8-bit integers (one tap), four make a
 // unit: [panel][in / 4][panel width][4], and each panel ends in its columns' scales, [panel width] float32, and
 // [panel width] int32 to be taken from their sums.
 void limn_pack_task(const limn_kernels *kernels, limn_element element, const limn_weight *weight, void *packed,
@@ -108,6 +112,7 @@ typedef struct {
     long resized_height, resized_width;  // nearest-neighbour resize before the convolution; = in_* for none
     long kernel_height, kernel_width, stride, pad_top, pad_left;
     long out_height, out_width, out_channels;
+    long spread;  // pixels of the output lie so far apart in both directions: 1, and 2 in a part of LIMN_SUBPIXEL
     const void *weights;      // packed
     const float *bias;        // [out] (GEGLU: [2·out]) or NULL
     const float *batch_bias;  // [batch, out] or NULL: the time embedding of a resnet block

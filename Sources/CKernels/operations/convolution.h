@@ -58,13 +58,19 @@ INLINE void TYPED(finish_columns)(const limn_convolution *c, long first, long co
     const vf bias = c->bias ? PART(c->bias + from) : (vf){};
     vf gate_bias = {};
     if (c->activation == LIMN_ACTIVATION_GEGLU && c->bias) gate_bias = PART(c->bias + c->out_channels + from);
+    // Output pixels of a line are `spread` apart; between two lines lie those of other parts.
+    const long spread = c->spread, skipped = (spread - 1) * spread * c->out_width;
+    long left = c->out_width - first % c->out_width;
+    long pixel = spread * first + first / c->out_width * skipped;
     for (long i = 0; i < count;) {
         // Rows of one picture share the time embedding.
         const long b = (first + i) / pixels, last = min_long(count, (b + 1) * pixels - first);
         const vf shift = c->batch_bias ? bias + PART(c->batch_bias + b * c->out_channels + from) : bias;
         for (; i < last; i++) {
             vf v = load(tile + SUM_AT(i, j)) + shift;
-            const long at = (first + i) * stride + from;
+            const long at = pixel * stride + from;
+            pixel += spread;
+            if (--left == 0) pixel += skipped, left = c->out_width;
             switch (activation) {
                 case LIMN_ACTIVATION_NONE: break;
                 case LIMN_ACTIVATION_SILU: v = silu(v); break;

@@ -125,6 +125,32 @@ static void pack_direct(limn_element element, const limn_weight *w, const float 
         }
 }
 
+// A sum of the taps of one filter that meet the same pixel of the smaller picture. Doubled, the rows that the part
+// `lower` of a pixel meets are its neighbour's and twice its own; the parts' taps are 0 | 1 + 2 and 0 + 1 | 2.
+INLINE vf subpixel_tap(const float *taps, long part, long tap) {
+    const long lower = part / 2, right = part % 2, below = tap / 2, beside = tap % 2;
+    const long top = below * (1 + lower), left = beside * (1 + right);
+    const long rows = 1 + (below != lower), columns = 1 + (beside != right);
+    vf sum = {};
+    for (long y = top; y < top + rows; y++)
+        for (long x = left; x < left + columns; x++) sum += load(taps + (y * 3 + x) * PANEL);
+    return sum;
+}
+
+// Inputs [first, first + count) of a panel of each of the four parts: the columns become those of four taps.
+static void pack_subpixel(limn_element element, const limn_weight *w, const float *columns, long first, long count,
+                          float *panel, long part_size, float *taps) {
+    limn_weight small = *w;
+    small.taps = 4;
+    for (long part = 0; part < 4; part++) {
+        for (long i = 0; i < count; i++)
+            for (long tap = 0; tap < 4; tap++)
+                for (long n = 0; n < PANEL; n += LANES)
+                    store(taps + (i * 4 + tap) * PANEL + n, subpixel_tap(columns + i * 9 * PANEL + n, part, tap));
+        pack_direct(element, &small, taps, first, count, panel + part * part_size);
+    }
+}
+
 #include "winograd_packing.h"
 #include "integers.h"
 
@@ -133,13 +159,18 @@ static void pack_task(limn_element element, const limn_weight *w, void *packed, 
     for (long n = 0; n < PANEL; n++) rows[n] = find_row(w, panel, n);
     if (element == LIMN_INT8) return pack_int8(w, rows, packed, panel, scratch);
     const long units = ceil_div(w->in, unit_values(element));
-    float *to = (float *)packed + panel * limn_algorithm_points(w->algorithm, w->taps) * units * PANEL;
+    const bool subpixel = w->algorithm == LIMN_SUBPIXEL;
+    const long points = subpixel ? 4 : limn_algorithm_points(w->algorithm, w->taps);
+    const long part_size = ceil_div(w->out, PANEL) * points * units * PANEL;
+    float *to = (float *)packed + panel * points * units * PANEL;
     const long block = packing_block(w);
     for (long i = 0; i < w->in; i += block) {
         const long count = min_long(block, w->in - i);
         gather_columns(rows, i * w->taps, count * w->taps, scratch);
         if (w->algorithm == LIMN_DIRECT)
             pack_direct(element, w, scratch, i, count, to);
+        else if (subpixel)
+            pack_subpixel(element, w, scratch, i, count, to, part_size, (float *)scratch + block * w->taps * PANEL);
         else
             pack_winograd(element, w, scratch, i, count, to);
     }

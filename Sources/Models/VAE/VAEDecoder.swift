@@ -51,7 +51,8 @@ private struct UpDecoderBlock: Sendable {
         upsampler =
             upsample
             ? try Conv2D(
-                source("upsamplers.0.conv").expecting(side: 2 * source.side), in: outChannels, out: outChannels) : nil
+                source("upsamplers.0.conv").expecting(side: 2 * source.side), in: outChannels, out: outChannels,
+                isDoubled: true) : nil
     }
 
     func callAsFunction(_ x: Tensor, _ compute: Compute) throws -> Tensor {

@@ -63,6 +63,12 @@ extension Compute {
         }
         let (x, second) = try operands(x, second, of: weights)
         let size = resized ?? (x.height, x.width)
+        if weights.algorithm == .subpixel {
+            let pads = [geometry.padTop, geometry.padLeft, geometry.padBottom, geometry.padRight]
+            guard size == (2 * x.height, 2 * x.width), pads.allSatisfy({ $0 == 1 }) else {
+                throw TensorError("weights packed for a doubled picture are of no use with another")
+            }
+        }
         let height =
             (size.height + geometry.padTop + geometry.padBottom - weights.kernelHeight) / geometry.stride + 1
         let width =
@@ -77,6 +83,7 @@ extension Compute {
             resized_height: size.height, resized_width: size.width, kernel_height: weights.kernelHeight,
             kernel_width: weights.kernelWidth, stride: geometry.stride, pad_top: geometry.padTop,
             pad_left: geometry.padLeft, out_height: height, out_width: width, out_channels: weights.outChannels,
+            spread: 1,
             weights: try weights.packed(self), bias: weights.bias,
             batch_bias: batchBias.map { UnsafePointer($0.pointer) },
             residual: residual.map { UnsafePointer($0.pointer) }, activation: weights.activation.code,
@@ -104,7 +111,7 @@ extension Compute {
             channels: (x.channels, 0), batch: 1,
             in_height: 1,
             in_width: rows, resized_height: 1, resized_width: rows, kernel_height: 1, kernel_width: 1, stride: 1,
-            pad_top: 0, pad_left: 0, out_height: 1, out_width: rows, out_channels: weights.outChannels,
+            pad_top: 0, pad_left: 0, out_height: 1, out_width: rows, out_channels: weights.outChannels, spread: 1,
             weights: try weights.packed(self), bias: weights.bias, batch_bias: nil,
             residual: residual.map { UnsafePointer($0.pointer) }, activation: weights.activation.code,
             output_element: output.element.code, output: output.raw)
