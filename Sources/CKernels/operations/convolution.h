@@ -73,10 +73,10 @@ INLINE void TYPED(finish_columns)(const limn_convolution *c, long first, long co
             if (--left == 0) pixel += skipped, left = c->out_width;
             switch (activation) {
                 case LIMN_ACTIVATION_NONE: break;
-                case LIMN_ACTIVATION_SILU: v = silu(v); break;
-                case LIMN_ACTIVATION_GELU: v = gelu(v); break;
-                case LIMN_ACTIVATION_QUICK_GELU: v = quick_gelu(v); break;
-                case LIMN_ACTIVATION_GEGLU: v *= gelu(load(tile + SUM_AT(i, gates + j)) + gate_bias); break;
+                case LIMN_ACTIVATION_SILU: v = silu_for(element, v); break;
+                case LIMN_ACTIVATION_GELU: v = gelu_for(element, v); break;
+                case LIMN_ACTIVATION_QUICK_GELU: v = quick_gelu_for(element, v); break;
+                case LIMN_ACTIVATION_GEGLU: v *= gelu_for(element, load(tile + SUM_AT(i, gates + j)) + gate_bias); break;
             }
             if (residual) v += PART(residual + at);
             if (whole && streams)

@@ -52,10 +52,18 @@ static void group_norm_statistics_task(const limn_group_norm *g, long task) {
     }
 }
 
+// Whether the output, as bfloat16, is written past the cache: two vectors make a line.
+INLINE bool streams_normalized(const limn_group_norm *g, long channels) {
+    return g->output_element == LIMN_BF16 && LANES * sizeof(float) == LINE_BYTES && channels % (2 * LANES) == 0
+        && g->channels[0] % (2 * LANES) == 0 && (uintptr_t)g->output % LINE_BYTES == 0
+        && sizeof(uint16_t) * g->batch * g->pixels * channels >= STREAMED_BYTES;
+}
+
 static void group_norm_apply_task(const limn_group_norm *g, long task) {
     const long chunks = ceil_div(g->pixels, NORM_ROWS), b = task / chunks, first = task % chunks * NORM_ROWS;
     const long rows = min_long(NORM_ROWS, g->pixels - first);
     const long channels = g->channels[0] + g->channels[1];
+    const bool streams = streams_normalized(g, channels);
     long column = 0;
     for (int s = 0; s < 2; s++) {
         const long own = g->channels[s];
@@ -65,18 +73,25 @@ static void group_norm_apply_task(const limn_group_norm *g, long task) {
             const float *x = g->source[s] + row * own;
             const long y = row * channels + column;
             long c = 0;
+            for (; streams && c < own; c += 2 * LANES) {
+                const vf v = load(x + c) * load(scale + c) + load(shift + c);
+                const vf w = load(x + c + LANES) * load(scale + c + LANES) + load(shift + c + LANES);
+                store_line_bf16((uint16_t *)g->output + y + c, g->silu ? silu_for(LIMN_BF16, v) : v,
+                                g->silu ? silu_for(LIMN_BF16, w) : w);
+            }
             for (; c + LANES <= own; c += LANES) {
                 const vf v = load(x + c) * load(scale + c) + load(shift + c);
-                store_element(g->output_element, g->output, y + c, g->silu ? silu(v) : v);
+                store_element(g->output_element, g->output, y + c, g->silu ? silu_for(g->output_element, v) : v);
             }
             if (c < own) {
                 const long part = own - c;
                 const vf v = load_part(x + c, part) * load_part(scale + c, part) + load_part(shift + c, part);
-                store_element_part(g->output_element, g->output, y + c, g->silu ? silu(v) : v, part);
+                store_element_part(g->output_element, g->output, y + c, g->silu ? silu_for(g->output_element, v) : v, part);
             }
         }
         column += own;
     }
+    if (streams) finish_streaming();
 }
 
 static void layer_norm(const float *x, const float *weight, const float *bias, float epsilon, long channels,

@@ -35,18 +35,6 @@ static size_t tile_attention_scratch(const limn_attention *a) {
     return sizeof(float) * (panels * PANEL + KEYS_PER_BLOCK * (depth + TILE) + rows * VALUES_STRIDE);
 }
 
-// 2^x for x ≤ 8, relative error 7e-5, which is more than bfloat16 keeps.
-INLINE vf exponential2_coarse(vf x) {
-    const vf magic = splat(12582912.0f);  // 1.5·2^23: the integer part is left in the low bits
-    x = maximum(x, splat(-126.0f));
-    const vf shifted = x + magic, f = x - (shifted - magic);
-    vf p = splat(5.517167e-2f);
-    p = p * f + 2.4261114e-1f;
-    p = p * f + 6.9326099e-1f;
-    p = p * f + 9.9992807e-1f;
-    return (vf)((vi)p + ((vi)shifted << 23));
-}
-
 // Two rows as units of two bfloat16, rounded half up, which is enough for weights between 0 and 2^8.
 INLINE vf pair_weights(vf low, vf high) {
     return (vf)((((vu)low + 0x8000) >> 16) | (((vu)high + 0x8000) & 0xffff0000u));

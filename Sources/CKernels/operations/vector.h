@@ -81,6 +81,14 @@ INLINE void store_element_part(limn_element element, void *p, long i, vf v, long
 // Such writes are ordered before what follows by finish_streaming alone.
 enum { LINE_BYTES = 64 };
 INLINE void store_streaming(float *p, vf v) { __builtin_nontemporal_store(v, (vf *)p); }
+INLINE void store_line_bf16(uint16_t *p, vf low, vf high) {
+    typedef uint16_t line __attribute__((ext_vector_type(2 * LANES)));
+    line both;
+    const vh first = to_bf16(low), second = to_bf16(high);
+    memcpy(&both, &first, sizeof first);
+    memcpy((char *)&both + sizeof first, &second, sizeof second);
+    __builtin_nontemporal_store(both, (line *)p);
+}
 INLINE void finish_streaming(void) {
 #if defined(__x86_64__)
     __builtin_ia32_sfence();
@@ -129,16 +137,58 @@ INLINE vf sigmoid(vf x) { return 1.0f / (1.0f + exponential(-x)); }
 INLINE vf silu(vf x) { return x * sigmoid(x); }
 INLINE vf quick_gelu(vf x) { return x * sigmoid(1.702f * x); }
 
-// x·Φ(x) with erf after Abramowitz and Stegun 7.1.26 (absolute error 1.5e-7).
-INLINE vf gelu(vf x) {
-    const vf z = x * 0.70710678f;
-    const vf size = maximum(z, -z);
-    const vf t = 1.0f / (size * 0.3275911f + 1.0f);
+// x·Φ(x) with erf after Abramowitz and Stegun 7.1.26 (absolute error 1.5e-7), from t = 1 / (1 + 0.3275911 |z|) and
+// exp(-z²) for z = x / √2.
+INLINE vf gelu_from(vf x, vf t, vf power) {
     vf p = splat(1.061405429f);
     p = p * t - 1.453152027f;
     p = p * t + 1.421413741f;
     p = p * t - 0.284496736f;
     p = p * t + 0.254829592f;
-    const vf tail = p * t * exponential(-z * z);  // 1 - erf(|z|)
-    return 0.5f * x * (1.0f + __builtin_elementwise_copysign(1.0f - tail, z));
+    const vf tail = p * t * power;  // 1 - erf(|z|)
+    return 0.5f * x * (1.0f + __builtin_elementwise_copysign(1.0f - tail, x));
 }
+INLINE vf gelu(vf x) {
+    const vf z = x * 0.70710678f;
+    return gelu_from(x, 1.0f / (maximum(z, -z) * 0.3275911f + 1.0f), exponential(-z * z));
+}
+
+// ---- For results that are stored as bfloat16, which keeps less than these
+
+// 2^x for x ≤ 127, relative error 7e-5.
+INLINE vf exponential2_coarse(vf x) {
+    const vf magic = splat(12582912.0f);  // 1.5·2^23: the integer part is left in the low bits
+    x = maximum(x, splat(-126.0f));
+    const vf shifted = x + magic, f = x - (shifted - magic);
+    vf p = splat(5.517167e-2f);
+    p = p * f + 2.4261114e-1f;
+    p = p * f + 6.9326099e-1f;
+    p = p * f + 9.9992807e-1f;
+    return (vf)((vi)p + ((vi)shifted << 23));
+}
+
+// Relative error 6e-5.
+INLINE vf reciprocal_coarse(vf x) {
+#ifdef HAS_BF16_CONVERSION
+    return (vf)_mm512_rcp14_ps((__m512)x);
+#else
+    return 1.0f / x;
+#endif
+}
+
+INLINE vf sigmoid_coarse(vf x) {
+    return reciprocal_coarse(1.0f + exponential2_coarse(minimum(x * -1.44269504f, splat(126.0f))));
+}
+
+INLINE vf gelu_coarse(vf x) {
+    const vf z = x * 0.70710678f;
+    const vf t = reciprocal_coarse(maximum(z, -z) * 0.3275911f + 1.0f);
+    return gelu_from(x, t, exponential2_coarse(z * z * -1.44269504f));
+}
+
+// What `element` keeps of an activation.
+INLINE vf silu_for(limn_element element, vf x) { return element == LIMN_BF16 ? x * sigmoid_coarse(x) : silu(x); }
+INLINE vf quick_gelu_for(limn_element element, vf x) {
+    return element == LIMN_BF16 ? x * sigmoid_coarse(1.702f * x) : quick_gelu(x);
+}
+INLINE vf gelu_for(limn_element element, vf x) { return element == LIMN_BF16 ? gelu_coarse(x) : gelu(x); }
