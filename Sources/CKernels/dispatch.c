@@ -121,8 +121,19 @@ static limn_convolution subpixel_part(const limn_kernels *kernels, const limn_co
     return small;
 }
 
+// Whether the set has a way of its own for this one: a linear layer of enough depth, and enough rows of each picture,
+// however many there are.
+static bool is_special_linear(const limn_kernels *kernels, const limn_convolution *c) {
+    const bool is_linear = c->kernel_height * c->kernel_width * c->stride == 1 && c->pad_top == 0 && c->pad_left == 0
+        && c->resized_height == c->in_height && c->resized_width == c->in_width && c->out_height == c->in_height
+        && c->out_width == c->in_width;
+    return kernels->linear_task_f32 && c->element == LIMN_F32 && is_linear
+        && c->out_height * c->out_width >= ROWS_PER_TILE_TASK && c->channels[1] == 0 && c->channels[0] >= 32;
+}
+
 static long direct_tasks(const limn_kernels *kernels, const limn_convolution *c) {
-    const product_cut cut = limn_product_cut(c, kernels->panel, kernels->task_rows[c->element]);
+    const long rows = is_special_linear(kernels, c) ? ROWS_PER_TILE_TASK : kernels->task_rows[c->element];
+    const product_cut cut = limn_product_cut(c, kernels->panel, rows);
     return cut.row_blocks * cut.panel_groups;
 }
 
@@ -140,6 +151,7 @@ size_t limn_convolution_scratch(const limn_kernels *kernels, const limn_convolut
         return limn_convolution_scratch(kernels, &small);
     }
     if (c->algorithm != LIMN_DIRECT) return limn_winograd_scratch(kernels, c);
+    if (is_special_linear(kernels, c)) return kernels->scratch_linear_f32(c);
     const long rows = kernels->task_rows[c->element];
     const size_t pointers = sizeof(void *) * rows * 2 * c->kernel_height * c->kernel_width;
     if (kernels->scratch_convolution_bf16 && c->element == LIMN_BF16)
@@ -153,6 +165,8 @@ void limn_convolution_task(const limn_kernels *kernels, const limn_convolution *
         const long tasks = direct_tasks(kernels, &small);
         small = subpixel_part(kernels, c, task / tasks);
         kernels->convolution_task[c->element](&small, task % tasks, scratch);
+    } else if (is_special_linear(kernels, c)) {
+        kernels->linear_task_f32(c, task, scratch);
     } else if (c->algorithm == LIMN_DIRECT) {
         kernels->convolution_task[c->element](c, task, scratch);
     } else {
@@ -167,7 +181,7 @@ long limn_attention_tasks(const limn_kernels *kernels, const limn_attention *a) 
 }
 
 size_t limn_attention_scratch(const limn_kernels *kernels, const limn_attention *a) {
-    if (kernels->scratch_attention_bf16 && a->element == LIMN_BF16) return kernels->scratch_attention_bf16(a);
+    if (kernels->scratch_attention[a->element]) return kernels->scratch_attention[a->element](a);
     const size_t panel = kernels->panel;
     const size_t rows = a->dim > KEYS_PER_BLOCK ? a->dim : KEYS_PER_BLOCK;
     // query panel, output panel, score tile, running maximum and sum, row pointers

@@ -10,11 +10,15 @@ struct limn_kernels {
     void (*pack_task)(limn_element, const limn_weight *, void *packed, long panel, void *scratch);
     // By element; NULL where the set has no such product.
     void (*convolution_task[3])(const limn_convolution *, long task, void *scratch);
+    // Linear layers of float32 by other means than convolutions; NULL where there are none.
+    void (*linear_task_f32)(const limn_convolution *, long task, void *scratch);
+    size_t (*scratch_linear_f32)(const limn_convolution *);
     void (*winograd_task[3])(const limn_convolution *, long task, void *scratch);
     void (*attention_task[2])(const limn_attention *, long task, void *scratch);
+    // Bytes that a task wants, where that is not what it is for other sets; else NULL.
+    size_t (*scratch_attention[2])(const limn_attention *);
     // Bytes that a bfloat16 task wants, where that is not what the other sets want; else NULL.
     size_t (*scratch_convolution_bf16)(const limn_convolution *);
-    size_t (*scratch_attention_bf16)(const limn_attention *);
     void (*group_norm_statistics_task)(const limn_group_norm *, long task);
     void (*group_norm_apply_task)(const limn_group_norm *, long task);
     void (*layer_norm)(const float *x, const float *weight, const float *bias, float epsilon, long channels,

@@ -46,13 +46,39 @@ extension GroundFloor {
             }
         }
 
+        /// The same bits, however many pictures there are.
+        @Test(arguments: [40, 300]) func picturesDoNotDependOnEachOther(pixels: Int) throws {
+            var random = SplitMix(12)
+            let (depth, out, batch) = (70, 33, 3)
+            let weight = random.values(out * depth)
+            let x = random.values(batch * pixels * depth)
+            for compute in Machine.all.flatMap(\.computes) {
+                let weights = try weight.withUnsafeBufferPointer {
+                    try PackedWeights(weight: $0, bias: nil, inChannels: depth, outChannels: out, compute: compute)
+                }
+                func output(_ pictures: Range<Int>) throws -> [Float] {
+                    let values = Array(x[pictures.lowerBound * pixels * depth..<pictures.upperBound * pixels * depth])
+                    return try compute.linear(
+                        Tensor(batch: pictures.count, height: 1, width: pixels, channels: depth, values: values),
+                        weights
+                    ).values
+                }
+                let together = try output(0..<batch)
+                for picture in 0..<batch {
+                    let alone = try output(picture..<picture + 1)
+                    let same = alone.elementsEqual(together[picture * pixels * out..<(picture + 1) * pixels * out])
+                    #expect(same, "\(compute.kernels.name) \(picture)")
+                }
+            }
+        }
+
         @Test(arguments: [Activation.none, .silu, .gelu, .quickGELU, .geglu])
         func everyShape(activation: Activation) throws {
             var random = SplitMix(11)
             var outs = Deck([1, 3, 7, 8, 9, 16, 31, 32, 33, 64, 65, 130])
             var coins = Deck([true, false])
             var shapes: [Shape] = []
-            for rows in [1, 2, 5, 6, 7, 97, 200] {
+            for rows in [1, 2, 5, 6, 7, 97, 200, 257, 525] {
                 for depth in [1, 2, 95, 96, 97, 200, 1000] {
                     var out = outs.draw(&random)
                     if rows * depth * out > 3_000_000 { out = 9 }

@@ -44,7 +44,9 @@
 #define SUM_AT(i, j) ((((j) & ~31) << 5) + (((i) & ~15) << 5) + (((j) & 16) << 4) + (((i) & 15) << 4) + ((j) & 15))
 #include "convolution.h"
 #include "tiles.h"
+#include "split_tiles.h"
 #include "tile_attention.h"
+#define TILE_TASK(name) name
 #else
 #define TASK_ROWS ROWS_PER_TASK
 #define TASK_QUERIES PANEL
@@ -71,6 +73,10 @@
 #define TILE_SCRATCH(operation) NULL
 #endif
 
+#ifndef TILE_TASK
+#define TILE_TASK(name) NULL
+#endif
+
 #ifndef INT8_TASK
 #define INT8_TASK(name) NULL
 #endif
@@ -88,8 +94,9 @@
                              INT8_TASK(convolution_task)},                                       \
         .winograd_task = {winograd_task_f32, BF16_WINOGRAD(winograd_task)},                      \
         .attention_task = {attention_task_f32, BF16_TASK(attention_task)},                       \
+        .scratch_attention = {NULL, TILE_SCRATCH(attention)},                                    \
+        .linear_task_f32 = TILE_TASK(linear_task_f32), .scratch_linear_f32 = TILE_SCRATCH(linear), \
         .scratch_convolution_bf16 = TILE_SCRATCH(convolution),                                   \
-        .scratch_attention_bf16 = TILE_SCRATCH(attention),                                       \
         .group_norm_statistics_task = group_norm_statistics_task,                                \
         .group_norm_apply_task = group_norm_apply_task, .layer_norm = layer_norm,                \
         .silu = silu_array, .stored_to_f32 = stored_to_f32, .pack_task = pack_task,              \

@@ -103,15 +103,15 @@ extension Compute {
             weights.element == .int8 ? try quantised(x, for: weights) : (try operands(x, nil, of: weights).0, nil)
         let element = asOperand ? operandElement(channels: weights.outChannels) : .float32
         let output = try tensor(shape.batch, shape.height, shape.width, weights.outChannels, element)
-        let rows = output.rows
+        // How a picture is computed must not depend on how many there are.
+        let pixels = shape.height * shape.width
         defer { withExtendedLifetime((x, scales, weights, residual, output)) {} }
         let c = limn_convolution(
             algorithm: LIMN_DIRECT, element: x.element.code, row_scales: scales.map { UnsafePointer($0.pointer) },
             source: (UnsafeRawPointer(x.raw), nil),
-            channels: (x.channels, 0), batch: 1,
-            in_height: 1,
-            in_width: rows, resized_height: 1, resized_width: rows, kernel_height: 1, kernel_width: 1, stride: 1,
-            pad_top: 0, pad_left: 0, out_height: 1, out_width: rows, out_channels: weights.outChannels, spread: 1,
+            channels: (x.channels, 0), batch: shape.batch, in_height: 1, in_width: pixels, resized_height: 1,
+            resized_width: pixels, kernel_height: 1, kernel_width: 1, stride: 1,
+            pad_top: 0, pad_left: 0, out_height: 1, out_width: pixels, out_channels: weights.outChannels, spread: 1,
             weights: try weights.packed(self), bias: weights.bias, batch_bias: nil,
             residual: residual.map { UnsafePointer($0.pointer) }, activation: weights.activation.code,
             output_element: output.element.code, output: output.raw)
