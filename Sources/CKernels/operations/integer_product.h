@@ -25,15 +25,7 @@ enum {
 static void tile_square_int8(const uint32_t *a, long stride, long steps, bool pair, const float *b, tile_sums c,
                              bool accumulate) {
     const uint32_t *a1 = a + TILE * stride;
-    float *const c0 = c.first, *const c1 = c0 + c.right, *const c2 = c0 + c.below, *const c3 = c2 + c.right;
-    if (accumulate) {
-        _tile_loadd(0, c0, c.stride * 4);
-        _tile_loadd(1, c1, c.stride * 4);
-        if (pair) _tile_loadd(2, c2, c.stride * 4);
-        if (pair) _tile_loadd(3, c3, c.stride * 4);
-    } else {
-        _tile_zero(0), _tile_zero(1), _tile_zero(2), _tile_zero(3);
-    }
+    load_sums(pair, true, c, accumulate);
     for (long step = 0; step < steps; step++, a += TILE, a1 += TILE, b += TILE * PANEL) {
         _tile_loadd(4, a, stride * 4);
         _tile_loadd(6, b, PANEL * 4);
@@ -45,10 +37,7 @@ static void tile_square_int8(const uint32_t *a, long stride, long steps, bool pa
         _tile_dpbssd(2, 5, 6);
         _tile_dpbssd(3, 5, 7);
     }
-    _tile_stored(0, c0, c.stride * 4);
-    _tile_stored(1, c1, c.stride * 4);
-    if (pair) _tile_stored(2, c2, c.stride * 4);
-    if (pair) _tile_stored(3, c3, c.stride * 4);
+    store_sums(pair, true, c);
 }
 
 static void product_int8(long rows, const uint32_t *a, long units, const float *b, const float *row_scales, float *c) {

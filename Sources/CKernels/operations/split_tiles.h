@@ -85,15 +85,7 @@ typedef struct {
 // with `pair` false, the second 16 rows are left out.
 INLINE void split_square(bool pair, split_rows a, long steps, const float *b, long b_part, tile_sums c,
                          bool accumulate) {
-    float *const c0 = c.first, *const c1 = c0 + c.right, *const c2 = c0 + c.below, *const c3 = c2 + c.right;
-    if (accumulate) {
-        _tile_loadd(0, c0, c.stride * 4);
-        _tile_loadd(1, c1, c.stride * 4);
-        if (pair) _tile_loadd(2, c2, c.stride * 4);
-        if (pair) _tile_loadd(3, c3, c.stride * 4);
-    } else {
-        _tile_zero(0), _tile_zero(1), _tile_zero(2), _tile_zero(3);
-    }
+    load_sums(pair, true, c, accumulate);
     const uint32_t *top = a.first, *below = top + TILE * a.row;
     for (long step = 0; step < steps; step++, top += TILE, below += TILE, b += TILE * SQUARE) {
         // The smallest products first, for what it is worth.
@@ -108,10 +100,7 @@ INLINE void split_square(bool pair, split_rows a, long steps, const float *b, lo
             }
         }
     }
-    _tile_stored(0, c0, c.stride * 4);
-    _tile_stored(1, c1, c.stride * 4);
-    if (pair) _tile_stored(2, c2, c.stride * 4);
-    if (pair) _tile_stored(3, c3, c.stride * 4);
+    store_sums(pair, true, c);
 }
 
 static void linear_task_f32(const limn_convolution *c, long task, void *scratch) {

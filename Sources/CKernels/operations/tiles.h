@@ -1,7 +1,7 @@
 // Matrix products in AMX tiles: 16 rows of 64 bytes each, two bfloat16 (a unit) of depth to every float32 of a row.
 // A tile of sums is 16 × 16; one instruction adds the products of 16 units of depth to it.
 //
-// The packed weights are those of every other set: 16 rows of a panel are what a tile of weights wants.
+// Packed weights are strips of 32 columns: 16 rows of one are two tiles.
 #pragma once
 #include "vector.h"
 
@@ -44,6 +44,27 @@ INLINE tile_sums square_sums(float *square) { return (tile_sums){square, TILE, T
 // In a matrix of PANEL columns.
 INLINE tile_sums panel_sums(float *first) { return (tile_sums){first, PANEL, TILE, TILE * PANEL}; }
 
+// The sums in tiles 0 to 3: zeros, or what has been added so far.
+INLINE void load_sums(bool pair, bool wide, tile_sums c, bool accumulate) {
+    if (accumulate) {
+        _tile_loadd(0, c.first, c.stride * 4);
+        if (wide) _tile_loadd(1, c.first + c.right, c.stride * 4);
+        if (pair) _tile_loadd(2, c.first + c.below, c.stride * 4);
+        if (pair && wide) _tile_loadd(3, c.first + c.below + c.right, c.stride * 4);
+    } else {
+        _tile_zero(0);
+        if (wide) _tile_zero(1);
+        if (pair) _tile_zero(2);
+        if (pair && wide) _tile_zero(3);
+    }
+}
+INLINE void store_sums(bool pair, bool wide, tile_sums c) {
+    _tile_stored(0, c.first, c.stride * 4);
+    if (wide) _tile_stored(1, c.first + c.right, c.stride * 4);
+    if (pair) _tile_stored(2, c.first + c.below, c.stride * 4);
+    if (pair && wide) _tile_stored(3, c.first + c.below + c.right, c.stride * 4);
+}
+
 // A tile of b. What is read `once` before it is needed again from further away is kept from driving a out of the
 // first-level cache.
 #define LOAD_WEIGHTS(tile, from, stride, once) \
@@ -59,18 +80,7 @@ INLINE tile_sums panel_sums(float *first) { return (tile_sums){first, PANEL, TIL
 // the second 16 rows are left out; with `wide` false, the second 16 columns.
 INLINE void tile_square(bool pair, bool wide, const tile_rows *a, long next, long segments, long steps, const float *b,
                         long b_stride, bool once, tile_sums c, bool accumulate) {
-    float *const c0 = c.first, *const c1 = c0 + c.right, *const c2 = c0 + c.below, *const c3 = c2 + c.right;
-    if (accumulate) {
-        _tile_loadd(0, c0, c.stride * 4);
-        if (wide) _tile_loadd(1, c1, c.stride * 4);
-        if (pair) _tile_loadd(2, c2, c.stride * 4);
-        if (pair && wide) _tile_loadd(3, c3, c.stride * 4);
-    } else {
-        _tile_zero(0);
-        if (wide) _tile_zero(1);
-        if (pair) _tile_zero(2);
-        if (pair && wide) _tile_zero(3);
-    }
+    load_sums(pair, wide, c, accumulate);
     for (long segment = 0; segment < segments; segment++) {
         const tile_rows top = a[segment], bottom = pair ? a[next + segment] : top;
         const uint32_t *a0 = top.first, *a1 = bottom.first;
@@ -86,10 +96,7 @@ INLINE void tile_square(bool pair, bool wide, const tile_rows *a, long next, lon
             if (pair && wide) _tile_dpbf16ps(3, 5, 7);
         }
     }
-    _tile_stored(0, c0, c.stride * 4);
-    if (wide) _tile_stored(1, c1, c.stride * 4);
-    if (pair) _tile_stored(2, c2, c.stride * 4);
-    if (pair && wide) _tile_stored(3, c3, c.stride * 4);
+    store_sums(pair, wide, c);
 }
 
 // One or two rows of tiles × one or two columns of them.
