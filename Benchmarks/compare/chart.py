@@ -53,7 +53,7 @@ def draw(results, path):
                 at = y + index * (BAR + GAP)
                 pair = seconds(values, kind)
                 if pair is None:
-                    text(left, at + BAR / 2, "–", 11, FAINT)
+                    text(left, at + BAR / 2, "not measured", 11, FAINT)
                     continue
                 length = max(2, (panel - NUMBER) * pair[0] / most)
                 box(left, at, length, BAR, COLOURS[kind])

@@ -9,7 +9,7 @@ import Tensors
 public struct BenchmarkPlan: Codable, Sendable, CustomStringConvertible {
     /// All convolutions, or linear layers, of one shape.
     public struct Row: Codable, Sendable {
-        /// "direct", or Winograd's "F(2×2)" or "F(4×4)"; "int8" is a direct product of 8-bit integers.
+        /// "direct", or Winograd's "F(2×2)" or "F(4×4)", or "4 of 2×2" of a doubled picture; "int8" is a direct product of 8-bit integers.
         public var algorithm: String
         /// Side of the kernel; 1 for a linear layer.
         public var kernel: Int
@@ -79,18 +79,28 @@ public struct BenchmarkPlan: Codable, Sendable, CustomStringConvertible {
             return Part(name: name, rows: (compute.products?.entries ?? []).map(Row.init))
         }
         let source = LayerSource(Weights.random(seed: 1), compute: compute)
-        var models: (UNet2DConditionModel, AutoencoderKL)?
+        var models: ([CLIPTextModel], UNet2DConditionModel, AutoencoderKL)?
         // While the arena is planned, no weight is packed.
         try compute.arena.plan {
-            models = (try UNet2DConditionModel(source("unet"), shape.unet), try AutoencoderKL(source("vae"), shape.vae))
+            models = (
+                try shape.text.enumerated().map { try CLIPTextModel(source("text\($0)"), $1) },
+                try UNet2DConditionModel(source("unet"), shape.unet), try AutoencoderKL(source("vae"), shape.vae)
+            )
         }
-        guard let (unet, vae) = models else { return [] }
+        guard let (encoders, unet, vae) = models else { return [] }
         let tokens = shape.text.map(\.maximumLength).max() ?? 77
         let text = try Tensor(batch: 2, height: 1, width: tokens, channels: shape.unet.crossAttentionChannels[0])
         let conditioning = try unet.condition(on: text, addition: shape.addition(count: 2), compute)
+        let factor = shape.vae.factor
         return [
+            try part("text encoder, two texts") {
+                for encoder in encoders { try encoder.plan(texts: 2, tokens: tokens, compute) }
+            },
             try part("UNet, one evaluation of a pair") {
                 try unet.plan(height: height, width: width, conditioning, compute)
+            },
+            try part("VAE encode") {
+                try vae.planEncoding(height: height * factor, width: width * factor, compute)
             },
             try part("VAE decode") { try vae.planDecoding(height: height, width: width, compute) },
         ]

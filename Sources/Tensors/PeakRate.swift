@@ -2,12 +2,12 @@ import CKernels
 
 extension Compute {
     /// Floating point operations a second of all threads together, in products so small that they stay in the
-    /// first-level cache: as near to a loop of nothing but multiply-adds as these kernels come. The best of several
+    /// first or second level of the cache: as near to a loop of nothing but multiply-adds as these kernels come. The best of several
     /// shapes; what other products reach is told as a share of it.
     package func peakRate() throws -> Double {
         var best = 0.0
-        for depth in [64, 128, 256, 512] {
-            for rows in [24, 48, 96] {
+        for depth in [64, 128, 256, 512, 1536] {
+            for rows in [24, 48, 96, 256] {
                 let product = try CachedProduct(rows: rows, depth: depth, self)
                 if isCancelled() { throw CancellationError() }
                 let repeats = product.worthwhileRepeats(self)

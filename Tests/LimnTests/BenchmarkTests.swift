@@ -157,8 +157,11 @@ import Testing
 @Suite struct BenchmarkPlanTests {
     @Test func thePlanNamesEveryLayerOfAShape() async throws {
         let plan = try await BenchmarkPlan.make(shape: "sd15", precision: .float32)
-        #expect(plan.parts.count == 2)
-        let unet = try #require(plan.parts.first).rows
+        #expect(
+            plan.parts.map { String($0.name.prefix(10)) } == ["text encod", "UNet, one ", "VAE encode", "VAE decode"])
+        // Queries, keys and values as one, the output, and two of a feed-forward, 12 times.
+        #expect(plan.parts[0].rows.reduce(0) { $0 + $1.count } == 12 * 4)
+        let unet = plan.parts[1].rows
         #expect(unet.filter { $0.stride == 2 }.allSatisfy { $0.algorithm == "direct" && $0.kernel == 3 })
         let wide = try #require(
             unet.first { $0.kernel == 3 && $0.stride == 1 && $0.inChannels == 320 && $0.size == [2, 64, 64] })
@@ -174,7 +177,7 @@ import Testing
     @Test func theCoarsePlanHasIntegersInTransformerBlocks() async throws {
         // Not every CPU multiplies 8-bit integers.
         guard let plan = try? await BenchmarkPlan.make(shape: "sd15", precision: .int8) else { return }
-        let unet = try #require(plan.parts.first).rows
+        let unet = plan.parts[1].rows
         let integers = unet.filter { $0.algorithm == "int8" }
         // Queries, keys and values as one; the query of the text; two outputs; a feed-forward's two.
         #expect(integers.reduce(0) { $0 + $1.count } == 16 * 6)

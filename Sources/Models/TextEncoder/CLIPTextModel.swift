@@ -29,14 +29,20 @@ package struct CLIPTextModel: Sendable {
                     + "to \(config.largestClipSkip) can be asked for")
         }
         let input = try embeddings(ids)
-        func run() throws -> Tensor {
-            var x = input
-            for layer in layers.dropLast(clipSkip - 1) { x = try layer(x, compute) }
-            return try finalLayerNorm(x, compute, asOperand: false)
-        }
-        try compute.arena.plan { _ = try run() }
-        let states = try run()
-        return try states.copy()
+        try compute.arena.plan { _ = try encoded(input, clipSkip, compute) }
+        return try encoded(input, clipSkip, compute).copy()
+    }
+
+    /// Makes room for texts of so many tokens.
+    package func plan(texts: Int, tokens: Int, _ compute: Compute) throws {
+        let input = try Tensor(batch: texts, height: 1, width: tokens, channels: config.hiddenSize)
+        try compute.arena.plan { _ = try encoded(input, 1, compute) }
+    }
+
+    private func encoded(_ embeddings: Tensor, _ clipSkip: Int, _ compute: Compute) throws -> Tensor {
+        var x = embeddings
+        for layer in layers.dropLast(clipSkip - 1) { x = try layer(x, compute) }
+        return try finalLayerNorm(x, compute, asOperand: false)
     }
 }
 

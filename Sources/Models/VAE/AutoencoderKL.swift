@@ -28,12 +28,19 @@ package struct AutoencoderKL: Sendable {
     /// - Parameter picture: [batch, height, width, 3] in −1…1; both sides multiples of `config.factor`
     /// - Returns: [batch, height/f, width/f, 2·latentChannels]: mean, then logarithm of the variance
     package func encode(_ picture: Tensor, _ compute: Compute) throws -> Tensor {
-        func run() throws -> Tensor {
-            let moments = try encoder(picture, compute)
-            return try quantConv?(moments, compute) ?? moments
-        }
-        try compute.arena.plan { _ = try run() }
-        return try run().copy()
+        try compute.arena.plan { _ = try encoded(picture, compute) }
+        return try encoded(picture, compute).copy()
+    }
+
+    /// Makes room for encoding a picture of this size.
+    package func planEncoding(height: Int, width: Int, _ compute: Compute) throws {
+        let picture = try Tensor(batch: 1, height: height, width: width, channels: 3)
+        try compute.arena.plan { _ = try encoded(picture, compute) }
+    }
+
+    private func encoded(_ picture: Tensor, _ compute: Compute) throws -> Tensor {
+        let moments = try encoder(picture, compute)
+        return try quantConv?(moments, compute) ?? moments
     }
 
     /// Makes room for decoding at this size, so that too large a picture is refused before any work is done.
