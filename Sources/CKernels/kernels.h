@@ -49,7 +49,7 @@ enum {
     PANELS_PER_TASK = 5,     // at most
     KEYS_PER_BLOCK = 128,    // attention: keys between two updates of the running softmax
     NORM_ROWS = 64,          // rows of a group-norm task
-    STREAMED_BYTES = 4 << 20,  // outputs of so many bytes are written past the cache
+    STREAMED_BYTES = 32 << 20,  // outputs of so many bytes are written past the cache
 };
 extern const float limn_zeros[LIMN_MAX_CHANNELS];
 
