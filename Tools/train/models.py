@@ -9,13 +9,16 @@ TOKENS = 32                      # a prompt's length: pieces, </s>, padding
 PAD, END, UNKNOWN = 0, 1, 2
 
 
-def autoencoder(channels=(32, 64, 128, 192), layers=1):
-    """One halving of the sides fewer than there are numbers of channels."""
+def autoencoder(channels=(32, 64, 96)):
+    """One halving of the sides fewer than there are numbers of channels: latents of 32×32.
+
+    Without attention, so that what it makes of a thing does not depend on what else is in the picture.
+    """
     levels = len(channels)
     return AutoencoderKL(
         in_channels=3, out_channels=3, latent_channels=4, sample_size=SIDE, block_out_channels=channels,
-        layers_per_block=layers, down_block_types=("DownEncoderBlock2D",) * levels,
-        up_block_types=("UpDecoderBlock2D",) * levels, norm_num_groups=16)
+        layers_per_block=1, down_block_types=("DownEncoderBlock2D",) * levels,
+        up_block_types=("UpDecoderBlock2D",) * levels, norm_num_groups=16, mid_block_add_attention=False)
 
 
 def text_encoder(width=192, layers=4):
@@ -29,9 +32,9 @@ def unet(side, width=192):
     """`side` of a latent, `width` of the text encoder."""
     return UNet2DConditionModel(
         sample_size=side, in_channels=4, out_channels=4, cross_attention_dim=width,
-        block_out_channels=(128, 192), layers_per_block=1, attention_head_dim=4, norm_num_groups=32,
-        down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D"))
+        block_out_channels=(64, 96, 160, 192), layers_per_block=1, attention_head_dim=4, norm_num_groups=32,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"))
 
 
 def scheduler():

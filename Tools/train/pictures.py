@@ -26,32 +26,30 @@ class Painter:
                 levels[level].append(chunk.round().to(torch.uint8))
         self.levels = [torch.cat(level) for level in levels]
         self.colours = {name: torch.tensor(rgb, device=device) / 255 for name, rgb in COLOURS.items()}
-        steps = (torch.arange(self.side, device=device) + 0.5) / self.side
-        self.y, self.x = torch.meshgrid(steps, steps, indexing="ij")
+        self.shares = self._shares()
+
+    def _shares(self):
+        """How much of the second colour each pattern has at each pixel; none for None."""
+        steps = (torch.arange(self.side, device=self.device) + 0.5) / self.side
+        y, x = torch.meshgrid(steps, steps, indexing="ij")
+        across, down = (8 * x).floor(), (8 * y).floor()
+        to_middle = torch.hypot(8 * x % 1 - 0.5, 8 * y % 1 - 0.5)
+        return {None: torch.zeros_like(x), "gradient": y, "stripes": across % 2, "checks": (across + down) % 2,
+                "dots": ((0.3 - to_middle) * self.side / 8 + 0.5).clamp(0, 1)}
 
     def paint(self, scenes):
         """[scene, 3, side, side] of -1 … 1, channels last."""
-        pictures = torch.stack([self._background(scene.background) for scene in scenes])
+        pictures = self._backgrounds([scene.background for scene in scenes])
         for layer in range(max(len(scene.placements) for scene in scenes)):
             rows = [row for row, scene in enumerate(scenes) if len(scene.placements) > layer]
-            placed = [scenes[row].placements[layer] for row in rows]
-            layer = self._sprites(placed)
-            pictures[rows] = pictures[rows] * (1 - layer[:, 3:]) + layer[:, :3]
+            sprites = self._sprites([scenes[row].placements[layer] for row in rows])
+            pictures[rows] = pictures[rows] * (1 - sprites[:, 3:]) + sprites[:, :3]
         return (pictures * 2 - 1).contiguous(memory_format=torch.channels_last)
 
-    def _background(self, background):
-        first = self.colours[background.colour][:, None, None]
-        if not background.pattern:
-            return first.expand(3, self.side, self.side)
-        second = self.colours[background.second][:, None, None]
-        x, y = self.x * 8, self.y * 8
-        share = {
-            "gradient": self.y,
-            "stripes": (x.floor() % 2),
-            "checks": ((x.floor() + y.floor()) % 2),
-            "dots": ((0.3 - torch.hypot(x % 1 - 0.5, y % 1 - 0.5)) * self.side / 8 + 0.5).clamp(0, 1),
-        }[background.pattern]
-        return first + (second - first) * share
+    def _backgrounds(self, grounds):
+        first = torch.stack([self.colours[ground.colour] for ground in grounds])[:, :, None, None]
+        second = torch.stack([self.colours[ground.second or ground.colour] for ground in grounds])[:, :, None, None]
+        return first + (second - first) * torch.stack([self.shares[ground.pattern] for ground in grounds])[:, None]
 
     def _sprites(self, placements):
         """Each sprite where it stands, on nothing: [placement, 4, side, side], multiplied by opacity."""
@@ -70,9 +68,9 @@ class Painter:
             kept = [row for row, same in enumerate(as_it_is) if same]
             if kept:
                 out[[rows[row] for row in kept]] = source[kept]
-        for row, placement in enumerate(placements):
-            if placement.tint:
-                out[row] = _tinted(out[row], self.colours[placement.tint])
+        tinted = [row for row, placement in enumerate(placements) if placement.tint]
+        if tinted:
+            out[tinted] = _tinted(out[tinted], torch.stack([self.colours[placements[row].tint] for row in tinted]))
         return out
 
 
@@ -91,14 +89,14 @@ def _theta(placement):
             [-sin / s + 0.0, cos / s, (-sin * x + cos * y) / s + 0.0]]
 
 
-def _tinted(sprite, colour):
-    """Shades of one colour, black to white, by the sprite's lightness; all multiplied by opacity."""
-    opacity = sprite[3]
-    light = sprite[:3].amax(0) * 0.5 + sprite[:3].amin(0) * 0.5
-    colour = colour[:, None, None]
-    dark = colour * (2 * light)
-    bright = colour * (2 * opacity - 2 * light) + (2 * light - opacity)
-    return torch.cat([torch.where(light < opacity / 2, dark, bright), opacity[None]])
+def _tinted(sprites, colours):
+    """Shades of one colour, black to white, by a sprite's lightness; all multiplied by opacity."""
+    opacity = sprites[:, 3:]
+    light = (sprites[:, :3].amax(1, keepdim=True) + sprites[:, :3].amin(1, keepdim=True)) / 2
+    colours = colours[:, :, None, None]
+    dark = colours * (2 * light)
+    bright = colours * (2 * opacity - 2 * light) + (2 * light - opacity)
+    return torch.cat([torch.where(light < opacity / 2, dark, bright), opacity], dim=1)
 
 
 def to_bytes(pictures):

@@ -53,6 +53,17 @@ def train(data, folder, minutes, batch, rate, cooldown, pool_size, fresh):
     nothing = data.vocabulary.ids([""], device())
     forward = compiled(painter)
 
+    def loss(latents, noise, steps, ids, truth):
+        a, s = signal[steps].sqrt()[:, None, None, None], (1 - signal[steps]).sqrt()[:, None, None, None]
+        predicted, said = forward(a * latents + s * noise, steps, ids)
+        error = (predicted.float() - (a * noise - s * latents)).square().mean((1, 2, 3))
+        snr = signal[steps] / (1 - signal[steps])
+        # Min-SNR for v (Hang et al. 2023), but never less than v's own weight where noise is all there is: that is
+        # where the background is decided.
+        weight = (snr.clamp(max=SNR_LIMIT) + 1) / (snr + 1)
+        drawn, read = (error * weight).mean(), train_text.lesson(said, truth)
+        return drawn + LESSON_WEIGHT * read, (drawn, read)
+
     for _ in run.batches():
         if run.steps % 32 == 0:
             pool.paint(32 * fresh)
@@ -61,19 +72,8 @@ def train(data, folder, minutes, batch, rate, cooldown, pool_size, fresh):
         ids = torch.where(dropped[:, None], nothing, ids)
         truth = torch.where(dropped[:, None], train_text.NOTHING, truth)
         steps = torch.randint(len(signal), (batch,), device=device())
-        noise = torch.randn_like(latents)
-        a, s = signal[steps].sqrt()[:, None, None, None], (1 - signal[steps]).sqrt()[:, None, None, None]
-        with autocast():
-            predicted, said = forward(a * latents + s * noise, steps, ids)
-        error = (predicted.float() - (a * noise - s * latents)).square().mean((1, 2, 3))
-        snr = signal[steps] / (1 - signal[steps])
-        # Min-SNR for v (Hang et al. 2023), but never less than v's own weight where noise is all there is: that is
-        # where the background is decided.
-        weight = (snr.clamp(max=SNR_LIMIT) + 1) / (snr + 1)
-        loss = (error * weight).mean()
-        lesson = train_text.lesson(said, truth)
-        run.step(loss + LESSON_WEIGHT * lesson, batch)
-        run.report(loss, text=lesson.detach())
+        figures = run.step(loss, latents, torch.randn_like(latents), steps, ids, truth)
+        run.report("drawn", "read", figures=figures)
         if run.steps % SHEET_STEPS == SHEET_STEPS - 1:
             sheet(data, vae, run, folder)
     pool.save()

@@ -34,13 +34,14 @@ def train(data, folder, minutes, batch, rate, cooldown):
         posterior = vae.encode(pictures).latent_dist
         return vae.decode(posterior.sample()).sample, posterior
 
+    def loss(pictures):
+        output, posterior = forward(pictures)
+        loss, square = losses(output.float(), pictures, posterior)
+        return loss, (-10 * square.div(4).log10(), posterior.mean.std().float())
+
     for rng in run.batches():
         pictures = data.painter.paint([data.scenes.draw(rng) for _ in range(batch)])
-        with autocast():
-            output, posterior = forward(pictures)
-        loss, square = losses(output.float(), pictures, posterior)
-        run.step(loss, batch)
-        run.report(loss, psnr=-10 * square.detach().div(4).log10(), std=posterior.mean.detach().std())
+        run.report("psnr", "std", figures=run.step(loss, pictures))
     finish(data, folder)
 
 
