@@ -1,4 +1,4 @@
-"""Drawing with a model's folder: by limn, or by torch, which is faster for many on a GPU. And with a model in training."""
+"""Drawing with a model in training, or with its folder: by limn, or by torch, which is faster for many on a GPU."""
 
 import os
 import subprocess

@@ -1,6 +1,6 @@
 """The things that the model learns to draw: every fully-qualified emoji, with its names and keywords, and its picture.
 
-From the Debian packages unicode-data (the list), unicode-cldr-core (the words) and fonts-noto-color-emoji (the pictures).
+From the Debian packages unicode-data (the list), unicode-cldr-core (the words), fonts-noto-color-emoji (the pictures).
 """
 
 import dataclasses

@@ -142,7 +142,7 @@ class Evaluation:
             pair = [self.draw(scenes, spoken, first_seed=1000 * number) for spoken in ("en", language)]
             near += (-10 * ((pair[0] - pair[1]).square().mean((1, 2, 3)) / 4).log10() >= NEAR).tolist()
             same += [a[0] == b[0] for a, b in zip(*(self.recogniser.nearest(pictures, 1) for pictures in pair))]
-        self.row(f"A name and its translation, same seed: {NEAR} dB or nearer", "nearly the same", _percent(_mean(near)))
+        self.row(f"A name and its translation, same seed: {NEAR} dB or nearer", "nearly all", _percent(_mean(near)))
         self.row("— the same nearest thing", "", _percent(_mean(same)))
 
     @torch.no_grad()

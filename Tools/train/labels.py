@@ -1,4 +1,4 @@
-"""What a caption says, as numbers: the text encoder learns to tell them, which aligns the languages early and cheaply."""
+"""What a caption says, as numbers: the text encoder learns to tell them, which aligns the languages cheaply."""
 
 from languages import COLOURS, COUNTS, PATTERNS, PLACES, RELATIONS, SIZES, TINTS, TURNS
 
@@ -9,7 +9,7 @@ NOTHING = -1                     # no label: no loss
 
 
 def classes(emojis):
-    """How many values each label has: first thing, second thing, detail, colour, pattern, the pattern's other colour."""
+    """How many values each label has: first thing, second thing, detail, colour, pattern, its other colour."""
     return len(emojis), len(emojis), len(DETAILS), len(COLOURS), 1 + len(PATTERNS), len(COLOURS)
 
 

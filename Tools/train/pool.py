@@ -41,7 +41,7 @@ class Pool:
             places = [(self.painted + i) % len(self.latents) for i in range(len(scenes))]
             with autocast():
                 latents = self.vae.encode(self.data.painter.paint(scenes)).latent_dist.mode()
-            self.latents[places] = (latents.float() * self.vae.config.scaling_factor).half()
+            self.latents[places] = latents.half()
             words = [caption(scene, self.data.emojis, rng) for scene in scenes for _ in range(CAPTIONS)]
             self.ids[places] = self.vocabulary.ids(words, device()).short().view(len(scenes), CAPTIONS, TOKENS)
             self.labels[places] = torch.tensor([labels(scene) for scene in scenes], device=device()).short()
@@ -63,12 +63,16 @@ class Pool:
     def save(self):
         count = len(self)
         write_atomically({"latents": self.latents[:count], "ids": self.ids[:count], "labels": self.labels[:count],
-                          "painted": self.painted, "scale": self.vae.config.scaling_factor}, self.path)
+                          "painted": self.painted, "encoder": self._encoder()}, self.path)
+
+    def _encoder(self):
+        """Tells one encoder from another."""
+        return self.vae.quant_conv.bias.tolist()
 
     def _load(self):
         """What was kept, unless another autoencoder made it."""
         kept = torch.load(self.path, map_location=device(), weights_only=True)
-        if kept["scale"] != self.vae.config.scaling_factor:
+        if kept["encoder"] != self._encoder():
             return
         count = min(len(kept["latents"]), len(self.latents))
         for name in ("latents", "ids", "labels"):

@@ -24,7 +24,7 @@ RELATION_SIDES = {"left of": (-.25, 0), "right of": (.25, 0), "above": (0, -.25)
 
 @dataclasses.dataclass(frozen=True)
 class Placement:
-    """A sprite in the picture: its centre from the middle, right and down, in sides of the picture; degrees clockwise."""
+    """A sprite: its centre, right and down from the middle in sides of the picture; its angle in degrees, clockwise."""
     thing: int
     x: float = 0.0
     y: float = 0.0

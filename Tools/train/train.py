@@ -2,8 +2,9 @@
 
     python Tools/train/train.py all --minutes 60           # what is due, then the export
 
-Stages: `vae` the autoencoder; `text` the text encoder's first lessons; `unet` the UNet with the text encoder; `export`
-the diffusers folder; `all` spends its minutes on the first stage that has not had its share, then on the next.
+Stages: `vae` the autoencoder; `text` the text encoder's first lessons; `unet` the UNet with the text encoder; `decoder`
+more of the autoencoder, with latents as they are; `export` the diffusers folder. `all` spends its minutes on the first
+of vae, text and unet that has not had its share, then on the next.
 """
 
 import argparse
@@ -22,8 +23,8 @@ from scenes import Scenes
 from training import device, minutes_spent
 
 # On a CPU and on a GPU: pictures a step, the learning rate, and the minutes after which the next stage is due.
-BATCH = {"vae": (8, 64), "text": (128, 1024), "unet": (48, 1024)}
-RATE = {"vae": (1e-3, 1e-3), "text": (1e-3, 2e-3), "unet": (6e-4, 1e-3)}
+BATCH = {"vae": (8, 64), "decoder": (8, 64), "text": (128, 1024), "unet": (48, 1024)}
+RATE = {"vae": (1e-3, 1e-3), "decoder": (5e-4, 5e-4), "text": (1e-3, 2e-3), "unet": (6e-4, 1e-3)}
 SHARE = {"vae": (60, 8), "text": (12, 1), "unet": (float("inf"), float("inf"))}
 POOL = (60_000, 400_000)         # scenes kept as latents
 FRESH = (2, 64)                  # new ones a step
@@ -62,8 +63,8 @@ def train(stage, data, arguments, minutes, cooldown):
     gpu = device() == "cuda"
     batch, rate = arguments.batch or BATCH[stage][gpu], arguments.rate or RATE[stage][gpu]
     settings = data, arguments.folder, minutes, batch, rate, cooldown
-    if stage == "vae":
-        train_vae.train(*settings)
+    if stage in ("vae", "decoder"):
+        train_vae.train(*settings, stage)
     elif stage == "text":
         train_text.train(*settings)
     else:
@@ -72,7 +73,7 @@ def train(stage, data, arguments, minutes, cooldown):
 
 def parsed():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("stage", choices=("all", *SHARE, "export"))
+    parser.add_argument("stage", choices=("all", *SHARE, "decoder", "export"))
     parser.add_argument("--minutes", type=float, default=60, help="time to spend in training steps (60)")
     parser.add_argument("--folder", default="training", help="where checkpoints and sheets go (training)")
     parser.add_argument("--target", default="training/export", help="where the model goes (training/export)")

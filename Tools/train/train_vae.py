@@ -1,4 +1,4 @@
-"""The autoencoder: L1, the same at coarser scales, and the error of the picture's gradient, so that edges stay sharp."""
+"""The autoencoder: L1, the same at coarser scales, and the error of the gradient, so that edges stay sharp."""
 
 import math
 import os
@@ -6,6 +6,7 @@ import random
 
 import torch
 import torch.nn.functional as F
+from diffusers import AutoencoderKL
 
 import models
 from sheets import save_sheet
@@ -25,9 +26,14 @@ def losses(picture, target, posterior):
     return error.abs().mean() + 4 * square + 0.5 * coarse + 0.5 * (across + down) + KL_WEIGHT * kl, square
 
 
-def train(data, folder, minutes, batch, rate, cooldown):
+def train(data, folder, minutes, batch, rate, cooldown, stage="vae"):
+    """As stage "decoder" only the decoder goes on, so that latents stay what the UNet has learnt."""
     vae = prepared(models.autoencoder())
-    run = Run("vae", folder, vae, rate, 0.998, minutes, cooldown)
+    if stage == "decoder":
+        vae.load_state_dict(AutoencoderKL.from_pretrained(os.path.join(folder, "vae")).state_dict())
+        vae.encoder.requires_grad_(False)
+        vae.quant_conv.requires_grad_(False)
+    run = Run(stage, folder, vae, rate, 0.998, minutes, cooldown)
 
     @compiled
     def forward(pictures):
@@ -42,14 +48,14 @@ def train(data, folder, minutes, batch, rate, cooldown):
     for rng in run.batches():
         pictures = data.painter.paint([data.scenes.draw(rng) for _ in range(batch)])
         run.report("psnr", "std", figures=run.step(loss, pictures))
-    finish(data, folder)
+    finish(data, folder, stage)
 
 
 @torch.no_grad()
-def finish(data, folder):
-    """Measures the averaged weights on held-out pictures, and saves them with the latents' scale."""
+def finish(data, folder, stage):
+    """Measures the averaged weights on held-out pictures, and saves them."""
     vae = prepared(models.autoencoder()).eval()
-    vae.load_state_dict(averaged_weights("vae", folder))
+    vae.load_state_dict(averaged_weights(stage, folder))
     rng = random.Random("held-out")
     kinds = ("background", "count", "tint", "relation")
     scenes = [data.scenes.draw(rng, held=True, kind=kinds[i % len(kinds)]) for i in range(HELD)]
@@ -64,9 +70,25 @@ def finish(data, folder):
     pictures, output, latents = torch.cat(pictures), torch.cat(output), torch.cat(latents)
     each = -10 * (pictures - output).square().mean((1, 2, 3)).div(4).log10()
     total = -10 * math.log10((pictures - output).square().mean().item() / 4)
-    print(f"vae: PSNR on {HELD} held-out pictures {total:.2f} dB over all pixels, {each.mean():.2f} dB a picture; "
-          f"latents' standard deviation {latents.std():.3f}, mean {latents.mean():.3f}", flush=True)
-    save_sheet(torch.cat([pictures[:24], output[:24]]), os.path.join(folder, "vae.png"))
-    vae.register_to_config(scaling_factor=1 / latents.std().item())
+    print(f"{stage}: PSNR on {HELD} held-out pictures {total:.2f} dB over all pixels, {each.mean():.2f} dB a picture",
+          flush=True)
+    save_sheet(torch.cat([pictures[:24], output[:24]]), os.path.join(folder, stage + ".png"))
+    if stage == "vae":
+        normalise(vae, latents.mean((0, 2, 3)), latents.std((0, 2, 3)))
+    vae.register_to_config(scaling_factor=1.0)
     vae.save_pretrained(os.path.join(folder, "vae"))
-    return total
+
+
+@torch.no_grad()
+def normalise(vae, mean, deviation):
+    """Builds the latents' mean and deviation, a channel each, into the convolutions that they leave and enter by.
+
+    A scaling factor could do so only for all channels together, and not for the mean, which a white background moves.
+    """
+    weight, bias = vae.quant_conv.weight, vae.quant_conv.bias                    # latents' mean, then log of variance
+    weight[:4] /= deviation[:, None, None, None]
+    bias[:4] = (bias[:4] - mean) / deviation
+    bias[4:] -= 2 * deviation.log()
+    weight, bias = vae.post_quant_conv.weight, vae.post_quant_conv.bias
+    bias += weight[:, :, 0, 0] @ mean
+    weight *= deviation[None, :, None, None]
