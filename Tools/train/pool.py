@@ -18,8 +18,8 @@ CHUNK = 64
 
 
 class Pool:
-    def __init__(self, data, vae, vocabulary, size, folder):
-        self.data, self.vae, self.vocabulary = data, vae, vocabulary
+    def __init__(self, data, scenes, vae, size, folder):
+        self.data, self.scenes, self.vae = data, scenes, vae
         self.path = os.path.join(folder, "pool.pt")
         side = data.painter.side // 2 ** (len(vae.config.block_out_channels) - 1)
         self.latents = torch.zeros(size, vae.config.latent_channels, side, side, dtype=torch.float16, device=device())
@@ -37,13 +37,13 @@ class Pool:
         """New scenes in place of the oldest."""
         for start in range(0, count, CHUNK):
             rng = random.Random(f"pool {self.painted}")
-            scenes = [self.data.scenes.draw(rng) for _ in range(min(CHUNK, count - start))]
+            scenes = [self.scenes.draw(rng) for _ in range(min(CHUNK, count - start))]
             places = [(self.painted + i) % len(self.latents) for i in range(len(scenes))]
             with autocast():
                 latents = self.vae.encode(self.data.painter.paint(scenes)).latent_dist.mode()
             self.latents[places] = latents.half()
             words = [caption(scene, self.data.emojis, rng) for scene in scenes for _ in range(CAPTIONS)]
-            self.ids[places] = self.vocabulary.ids(words, device()).short().view(len(scenes), CAPTIONS, TOKENS)
+            self.ids[places] = self.data.vocabulary.ids(words, device()).short().view(len(scenes), CAPTIONS, TOKENS)
             self.labels[places] = torch.tensor([labels(scene) for scene in scenes], device=device()).short()
             self.painted += len(scenes)
 

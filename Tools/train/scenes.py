@@ -7,11 +7,15 @@ import re
 from languages import COLOURS, COUNTS, PATTERNS, PLACES, RELATIONS, SIZES, TINTS, TURNS
 
 HELD_OUT = 10                    # one pair in so many is never shown in training
-# How often a thing of a kind is drawn, for each thing: a name of its own counts more than a shade of skin.
-FREQUENCY = {"base": 1.0, "flag": 0.6, "variant": 0.15}
-# The parts of training, in this order: on white alone, then what is said of one thing, of several, and of two.
-KINDS = {"plain": 0.35, "background": 0.2, "size": 0.04, "place": 0.07, "tint": 0.06, "turn": 0.04, "count": 0.08,
-         "relation": 0.16}
+# For each curriculum, how often a thing of a kind is drawn (a name of its own counts more than a shade of skin), and
+# the shares of the kinds of scene: on white alone, on a background, what is said of one thing, of several, and of two.
+# "first" is for little compute: what has no name of its own, and what takes two things, comes later.
+FREQUENCY = {"first": {"base": 1.0, "flag": 0.25, "variant": 0.04},
+             "full": {"base": 1.0, "flag": 0.6, "variant": 0.15}}
+KINDS = {"first": {"plain": 0.5, "background": 0.22, "size": 0.03, "place": 0.03, "tint": 0.04, "turn": 0.02,
+                   "count": 0.05, "relation": 0.11},
+         "full": {"plain": 0.35, "background": 0.2, "size": 0.04, "place": 0.07, "tint": 0.06, "turn": 0.04,
+                  "count": 0.08, "relation": 0.16}}
 
 FULL, PART = 1.0, 0.5            # scales of a sprite, whose side is the picture's
 SIZE_SCALES = {"small": 0.4, "large": 1.3}
@@ -65,9 +69,10 @@ def relation_pair(first, relation, second):
 class Scenes:
     """Draws scenes at random. `emojis` as emoji.load() has them; a scene names them by their index."""
 
-    def __init__(self, emojis, frequency=FREQUENCY):
+    def __init__(self, emojis, curriculum="full"):
         self.emojis = emojis
-        self.weights = [frequency[emoji.kind] for emoji in emojis]
+        self.kinds = KINDS[curriculum]
+        self.weights = [FREQUENCY[curriculum][emoji.kind] for emoji in emojis]
         self.base = [i for i, emoji in enumerate(emojis) if emoji.kind == "base"]
         # A red "green apple" is nonsense, and so is a tinted key or sign of one colour.
         coloured = re.compile(r"\b(%s|light|dark|keycap)\b" % "|".join(COLOURS), re.IGNORECASE)
@@ -75,7 +80,7 @@ class Scenes:
 
     def draw(self, rng, held=False, kind=None):
         """One scene of training; with `held`, one of a kind that has pairs, of a pair that training never shows."""
-        kind = kind or rng.choices(list(KINDS), KINDS.values())[0]
+        kind = kind or rng.choices(list(self.kinds), self.kinds.values())[0]
         while True:
             scene = getattr(self, "_" + kind)(rng)
             if any(held_out(*pair) for pair in self.pairs(scene)) == held:

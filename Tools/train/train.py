@@ -22,12 +22,14 @@ from pictures import Painter
 from scenes import Scenes
 from training import device, minutes_spent
 
-# On a CPU and on a GPU: pictures a step, the learning rate, and the minutes after which the next stage is due.
+# On a CPU and on a GPU: pictures a step, the learning rate, the minutes after which the next stage is due, and for the
+# UNet's stage the scenes kept as latents, the new ones a step, and which scenes they are.
 BATCH = {"vae": (8, 64), "decoder": (8, 64), "text": (128, 1024), "unet": (48, 1024)}
 RATE = {"vae": (1e-3, 1e-3), "decoder": (5e-4, 5e-4), "text": (1e-3, 2e-3), "unet": (6e-4, 1e-3)}
 SHARE = {"vae": (60, 8), "text": (12, 1), "unet": (float("inf"), float("inf"))}
-POOL = (60_000, 400_000)         # scenes kept as latents
-FRESH = (2, 64)                  # new ones a step
+POOL = (40_000, 400_000)
+FRESH = (2, 64)
+CURRICULUM = "first", "full"
 
 
 class Data:
@@ -68,7 +70,8 @@ def train(stage, data, arguments, minutes, cooldown):
     elif stage == "text":
         train_text.train(*settings)
     else:
-        train_unet.train(*settings, arguments.pool or POOL[gpu], FRESH[gpu])
+        curriculum = arguments.curriculum or CURRICULUM[gpu]
+        train_unet.train(*settings, curriculum, arguments.pool or POOL[gpu], FRESH[gpu])
 
 
 def parsed():
@@ -80,6 +83,7 @@ def parsed():
     parser.add_argument("--batch", type=int, help="pictures a step")
     parser.add_argument("--rate", type=float, help="the learning rate")
     parser.add_argument("--pool", type=int, help="scenes that the UNet's stage keeps as latents")
+    parser.add_argument("--curriculum", choices=("first", "full"), help="what the UNet's stage shows (scenes.py)")
     parser.add_argument("--cooldown", action="store_true", help="let the learning rate fall during these minutes")
     return parser.parse_args()
 

@@ -10,6 +10,7 @@ import models
 import train_text
 from drawing import sample
 from pool import Pool
+from scenes import Scenes
 from sheets import save_sheet
 from training import Run, autocast, averaged_weights, compiled, device, prepared
 
@@ -41,9 +42,9 @@ class Painter(nn.Module):
         return self.unet(noisy, steps, encoder_hidden_states=states).sample, said
 
 
-def train(data, folder, minutes, batch, rate, cooldown, pool_size, fresh):
+def train(data, folder, minutes, batch, rate, cooldown, curriculum, pool_size, fresh):
     vae = prepared(AutoencoderKL.from_pretrained(os.path.join(folder, "vae"))).eval().requires_grad_(False)
-    pool = Pool(data, vae, data.vocabulary, pool_size, folder)
+    pool = Pool(data, Scenes(data.emojis, curriculum), vae, pool_size, folder)
     if len(pool) < pool_size:
         pool.fill()
         pool.save()
