@@ -10,6 +10,8 @@ of vae, text and unet that has not had its share, then on the next.
 import argparse
 import os
 
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")      # before torch: threads that wait leave the core to others
+
 import torch
 
 import emoji

@@ -62,7 +62,8 @@ class Run:
         self.name, self.module, self.rate, self.cooldown = name, module, rate, cooldown
         self.path = os.path.join(folder, name + ".pt")
         self.seconds_allowed = minutes * 60
-        self.optimiser = torch.optim.AdamW(module.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=1e-2)
+        self.optimiser = torch.optim.AdamW(module.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=1e-2,
+                                           fused=True)
         self.average = Average(module, decay)
         self.steps = self.samples = 0
         self.seconds = self.seconds_before = 0.0
