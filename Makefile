@@ -90,7 +90,7 @@ evaluate: build .venv/training ## measure a trained model through limn: EVALUATE
 	.venv/bin/python Tools/train/evaluate.py "$(EVALUATED)" --limn $(LIMN) $(EVALUATE_FLAGS)
 
 .venv/training: Tools/train/requirements.txt
-	@Tools/setup.sh python3 python3-venv fonts-noto-color-emoji unicode-data unicode-cldr-core
+	@Tools/setup.sh python3 python3-venv libfribidi0 fonts-noto-color-emoji unicode-data unicode-cldr-core
 	test -d .venv || python3 -m venv .venv
 	.venv/bin/pip install --quiet -r $<
 	@touch $@
