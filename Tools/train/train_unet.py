@@ -8,6 +8,7 @@ from torch import nn
 
 import models
 import train_text
+import train_vae
 from drawing import sample
 from pool import Pool
 from scenes import Scenes
@@ -43,6 +44,8 @@ class Painter(nn.Module):
 
 
 def train(data, folder, minutes, batch, rate, cooldown, curriculum, pool_size, fresh):
+    if not os.path.exists(os.path.join(folder, "vae")):
+        train_vae.finish(data, folder, "vae")                    # it was stopped just before
     vae = prepared(AutoencoderKL.from_pretrained(os.path.join(folder, "vae"))).eval().requires_grad_(False)
     pool = Pool(data, Scenes(data.emojis, curriculum), vae, pool_size, folder)
     if len(pool) < pool_size:
