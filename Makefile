@@ -8,6 +8,13 @@ PREFIX ?= /usr/local
 BENCH_FLAGS ?=
 # More flags for `make compare`, such as COMPARE_FLAGS=--quick.
 COMPARE_FLAGS ?=
+# Minutes that `make train` may spend in training, and where its checkpoints are. More flags: TRAIN_FLAGS.
+MINUTES ?= 60
+TRAINING ?= training
+TRAIN_FLAGS ?=
+# What `make evaluate` measures, and more flags for it, such as EVALUATE_FLAGS=--quick.
+EVALUATED ?= $(TRAINING)/export
+EVALUATE_FLAGS ?=
 
 LIMN := .build/release/limn
 # Tests run in release mode, so that kernels work at speed. They look inside modules (@testable), which takes other
@@ -70,6 +77,21 @@ fixtures: .venv/installed ## make the tests' reference data anew with diffusers 
 .venv/installed: Tools/reference/requirements.txt
 	@Tools/setup.sh python3 python3-venv
 	python3 -m venv .venv
+	.venv/bin/pip install --quiet -r $<
+	@touch $@
+
+.PHONY: train
+train: .venv/training ## train the default model, or go on with it: MINUTES=60 TRAINING=training
+	.venv/bin/python Tools/train/train.py all --minutes $(MINUTES) --folder "$(TRAINING)" \
+		--target "$(TRAINING)/export" $(TRAIN_FLAGS)
+
+.PHONY: evaluate
+evaluate: build .venv/training ## measure a trained model through limn: EVALUATED=training/export
+	.venv/bin/python Tools/train/evaluate.py "$(EVALUATED)" --limn $(LIMN) $(EVALUATE_FLAGS)
+
+.venv/training: Tools/train/requirements.txt
+	@Tools/setup.sh python3 python3-venv libfribidi0 fonts-noto-color-emoji unicode-data unicode-cldr-core
+	test -d .venv || python3 -m venv .venv
 	.venv/bin/pip install --quiet -r $<
 	@touch $@
 

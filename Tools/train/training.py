@@ -1,0 +1,174 @@
+"""What every stage of training shares: the device, the clock, the running average of weights, and checkpoints."""
+
+import math
+import os
+import random
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import torch
+
+from norms import use_fast_group_norms
+
+SAVE_SECONDS = 180
+CORES = os.cpu_count()
+
+
+def device():
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def autocast():
+    return torch.autocast(device(), dtype=torch.bfloat16)
+
+
+def prepared(model):
+    """On the device, channels last; with norms of our own where PyTorch's are slow."""
+    model = model.to(device()).to(memory_format=torch.channels_last)
+    return model if device() == "cuda" else use_fast_group_norms(model)
+
+
+def compiled(function):
+    """torch.compile where it pays: on a GPU. On two cores it gained less than it cost to compile."""
+    return torch.compile(function) if device() == "cuda" else function
+
+
+class Average:
+    """Exponential moving average of a module's weights, younger at the start than later."""
+
+    def __init__(self, module, decay):
+        self.decay, self.steps = decay, 0
+        self.weights = {name: weight.detach().clone() for name, weight in module.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, module):
+        self.steps += 1
+        share = 1 - min(self.decay, (1 + self.steps) / (10 + self.steps))
+        ours, theirs = [], []
+        for name, weight in module.state_dict().items():
+            if weight.is_floating_point():
+                ours.append(self.weights[name])
+                theirs.append(weight)
+        torch._foreach_lerp_(ours, theirs, share)
+
+
+class Run:
+    """A stage's weights, optimiser and counters, saved every few minutes and resumed where they were left.
+
+    Only time spent in steps counts, so a process that was paused loses nothing but the pause.
+    """
+
+    def __init__(self, name, folder, module, rate, decay, minutes, cooldown=False):
+        self.name, self.module, self.rate, self.cooldown = name, module, rate, cooldown
+        self.path = os.path.join(folder, name + ".pt")
+        self.seconds_allowed = minutes * 60
+        self.optimiser = torch.optim.AdamW(module.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=1e-2,
+                                           fused=True)
+        self.average = Average(module, decay)
+        self.steps = self.samples = 0
+        self.seconds = self.seconds_before = 0.0
+        self.figures, self.reported = None, 0
+        self.workers = None if device() == "cuda" else ThreadPoolExecutor(CORES, initializer=torch.set_num_threads,
+                                                                          initargs=(1,))
+        os.makedirs(folder, exist_ok=True)
+        if os.path.exists(self.path):
+            self._load()
+
+    def rng(self):
+        """The step's own random numbers: a resumed run draws what it would have drawn."""
+        torch.manual_seed(self.steps)
+        return random.Random(f"{self.name} {self.steps}")
+
+    def batches(self):
+        """Yields once a step until the minutes are spent; saves and reports in between."""
+        saved = self.seconds
+        fastest = math.inf
+        while self.seconds - self.seconds_before < self.seconds_allowed:
+            start = time.perf_counter()
+            yield self.rng()
+            # A process that was stopped and continued shows as a step that takes far longer: it is not counted.
+            took = time.perf_counter() - start
+            fastest = min(fastest, took)
+            self.seconds += min(took, 10 * fastest)
+            self.steps += 1
+            if self.seconds - saved > SAVE_SECONDS:
+                self.save()
+                saved = self.seconds
+        self.save()
+
+    def step(self, function, *batch):
+        """One step down the loss that `function` gives for a batch, with figures to report; returns their means.
+
+        On a CPU every core takes its part of the batch in a thread of its own. Kernels that share one batch wait for
+        each other, in oneDNN by spinning, which is ten times slower as soon as something else wants a core.
+        """
+        parameters = [p for p in self.module.parameters() if p.requires_grad]
+
+        def part(tensors):
+            with autocast():
+                loss, figures = function(*tensors)
+            return torch.autograd.grad(loss, parameters, allow_unused=True), torch.stack([loss, *figures]).detach()
+
+        if self.workers:
+            parts = zip(*(tensor.chunk(CORES) for tensor in batch))
+            gradients, figures = zip(*self.workers.map(part, parts))
+        else:
+            gradients, figures = zip(part(batch))
+        for parameter, *shares in zip(parameters, *gradients):
+            parameter.grad = None if shares[0] is None else sum(shares) / len(shares)
+        self._descend()
+        self.samples += len(batch[0])
+        return sum(figures) / len(figures)
+
+    def _descend(self):
+        progress = (self.seconds - self.seconds_before) / self.seconds_allowed
+        rate = self.rate * min(1, (self.steps + 1) / 200) * (1 - 0.95 * progress if self.cooldown else 1)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        torch.nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
+        self.optimiser.step()
+        self.average.update(self.module)
+
+    def report(self, *names, figures, every=50):
+        """A line every so many steps: the figures of `step`, smoothed, the loss first."""
+        share = max(0.02, 1 / (1 + self.reported))
+        self.figures = figures if self.figures is None else self.figures.lerp(figures, share)
+        self.reported += 1
+        if self.steps % every != every - 1:
+            return
+        rate = self.samples / max(self.seconds, 1e-9)
+        told = "  ".join(f"{name} {value:.4f}" for name, value in zip(("loss", *names), self.figures.tolist()))
+        print(f"{self.name} step {self.steps + 1}  {told}  {rate:.1f} samples/s  {self.samples} samples  "
+              f"{self.seconds / 60:.1f} min", flush=True)
+
+    def save(self):
+        state = {"module": self.module.state_dict(), "optimiser": self.optimiser.state_dict(),
+                 "average": self.average.weights, "steps": self.steps, "samples": self.samples,
+                 "seconds": self.seconds}
+        write_atomically(state, self.path)
+
+    def _load(self):
+        state = torch.load(self.path, map_location=device(), weights_only=True)
+        self.module.load_state_dict(state["module"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.average.weights = state["average"]
+        self.average.steps = self.steps = state["steps"]
+        self.samples, self.seconds = state["samples"], state["seconds"]
+        self.seconds_before = self.seconds
+        print(f"{self.name}: resumed at step {self.steps}, after {self.seconds / 60:.1f} minutes", flush=True)
+
+
+def write_atomically(state, path):
+    torch.save(state, path + ".part")
+    os.replace(path + ".part", path)
+
+
+def averaged_weights(name, folder):
+    return torch.load(os.path.join(folder, name + ".pt"), map_location=device(), weights_only=True)["average"]
+
+
+def minutes_spent(name, folder):
+    path = os.path.join(folder, name + ".pt")
+    if not os.path.exists(path):
+        return 0.0
+    return torch.load(path, map_location="cpu", weights_only=True, mmap=True)["seconds"] / 60
