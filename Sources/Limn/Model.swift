@@ -14,9 +14,16 @@ public struct LoadOptions: Sendable, Equatable {
     /// Leaves weights in their files and packs them when they are used, all those for which there is no room within
     /// about 1.5 GB; the pictures are the same. The files must not be changed while the model lives.
     public var lowMemory = false
+    /// Merged into the weights in this order, in float32. Changed weights stay in memory even with `lowMemory`.
+    public var loras: [LoRA] = []
+    /// Whether tensors of a LoRA that find no place in the model are left out, to be found in `Model.warnings`, instead
+    /// of being an error.
+    public var isLenientWithLoRAs = false
 
-    public init(threads: Int? = nil, precision: Precision? = nil, lowMemory: Bool = false) {
-        (self.threads, self.precision, self.lowMemory) = (threads, precision, lowMemory)
+    public init(
+        threads: Int? = nil, precision: Precision? = nil, lowMemory: Bool = false, loras: [LoRA] = []
+    ) {
+        (self.threads, self.precision, self.lowMemory, self.loras) = (threads, precision, lowMemory, loras)
     }
 }
 
@@ -66,7 +73,12 @@ public actor Model {
     public nonisolated let precision: Precision
     /// A short fingerprint of the weights' names, shapes and sizes, to tell models apart.
     public nonisolated let fingerprint: String
+    /// What was merged into the weights.
+    public nonisolated let loras: [LoRA]
+    /// What was not quite as it should be when the model was loaded, in sentences.
+    public nonisolated let warnings: [String]
 
+    let storedLoRAs: [StoredLoRA]
     let folder: ModelFolder
     let tokenizer: any Tokenizer
     let textEncoder: CLIPTextModel
@@ -109,7 +121,12 @@ public actor Model {
             packsOnUse: options.lowMemory)
         let belongsToTask = compute.isCancelled
         compute.isCancelled = isCancelled
-        let parts = try ModelParts(folder)
+        let ownParts = try ModelParts(folder)
+        fingerprint = ownParts.fingerprint
+        storedLoRAs = try options.loras.map { try StoredLoRA($0) }
+        loras = options.loras
+        let (parts, warnings) = try ownParts.merging(options.loras, isLenient: options.isLenientWithLoRAs)
+        self.warnings = warnings
         textEncoder = try parts.load(.textEncoder, compute) { try CLIPTextModel($0, folder.text) }
         unet = try parts.load(.unet, compute) { try UNet2DConditionModel($0, folder.unet) }
         vae = try parts.load(.vae, compute) { try AutoencoderKL($0, folder.vae) }
@@ -121,7 +138,6 @@ public actor Model {
         sizeMultiple = folder.vae.factor
         ownSize = folder.unet.sampleSize * folder.vae.factor
         isInpainting = folder.unet.inChannels != folder.vae.latentChannels
-        fingerprint = parts.fingerprint
         scheduler = folder.scheduler
         executor = ModelExecutor()
     }

@@ -194,3 +194,10 @@ void limn_rows_to_int8(const limn_kernels *kernels, limn_element element, const 
                        long last, uint8_t *output, float *scales);
 // Values of a checkpoint, at any address.
 void limn_stored_to_f32(const limn_kernels *kernels, limn_stored stored, const void *x, long count, float *output);
+
+// ---- Merging --------------------------------------------------------------------------------------------------
+
+// result = keep·result + scale·left·right; left is [rows, depth], right [depth, columns], all row-major. Sizes below
+// 2³¹; with keep 0, what result holds is not read.
+void limn_add_product(long rows, long columns, long depth, float scale, const float *left, const float *right,
+                      float keep, float *result);
