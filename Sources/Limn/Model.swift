@@ -1,9 +1,6 @@
-import Checkpoints
-import Layers
 import Models
 import Sampling
 import Tensors
-import Tokenizers
 
 /// How a model is loaded.
 public struct LoadOptions: Sendable, Equatable {
@@ -46,7 +43,7 @@ public enum Precision: String, Sendable, CaseIterable {
     static func usual(with kernels: Kernels) -> Precision { kernels.prefersBfloat16 ? .bfloat16 : .float32 }
 }
 
-/// A model that draws: tokenizer, text encoder, UNet, VAE and noise schedule.
+/// A model that draws: tokenizers, text encoders, UNet, VAE and noise schedule.
 ///
 ///     let model = try await Model.load(from: "weights/icons-64")
 ///     var request = Request(prompt: "a red apple")
@@ -79,11 +76,8 @@ public actor Model {
     public nonisolated let warnings: [String]
 
     let storedLoRAs: [StoredLoRA]
-    let folder: ModelFolder
-    let tokenizer: any Tokenizer
-    let textEncoder: CLIPTextModel
-    let unet: UNet2DConditionModel
-    let vae: AutoencoderKL
+    let description: ModelDescription
+    let networks: Networks
     let compute: Compute
     var scheduler: SchedulerConfig
 
@@ -102,18 +96,11 @@ public actor Model {
     }
 
     private init(path: String, options: LoadOptions, isCancelled: @escaping () -> Bool) throws {
-        let folder = try ModelFolder(path: path)
         let threads = options.threads ?? ProcessorCount.available
         guard (1...1024).contains(threads) else {
             throw LimnError("\(threads) threads are not possible; give 1 to 1024", isUsage: true)
         }
-        let tokenizer = try TokenizerLoader.load(
-            folder: path + "/tokenizer", maximumLength: folder.text.maximumLength)
-        guard tokenizer.maximumLength <= folder.text.maximumLength else {
-            throw LimnError(
-                "\(path): the tokenizer gives \(tokenizer.maximumLength) tokens, but the text encoder has "
-                    + "\(folder.text.maximumLength) positions; they are not parts of one model")
-        }
+        let description = try ModelDescription(folder: path)
         let kernels = try Kernels.chosen()
         precision = options.precision ?? .usual(with: kernels)
         let compute = try Compute(
@@ -121,24 +108,23 @@ public actor Model {
             packsOnUse: options.lowMemory)
         let belongsToTask = compute.isCancelled
         compute.isCancelled = isCancelled
-        let ownParts = try ModelParts(folder)
+        let ownParts = try ModelParts(folder: description)
         fingerprint = ownParts.fingerprint
         storedLoRAs = try options.loras.map { try StoredLoRA($0) }
         loras = options.loras
-        let (parts, warnings) = try ownParts.merging(options.loras, isLenient: options.isLenientWithLoRAs)
+        let (parts, warnings) = try ownParts.merging(
+            options.loras, description, isLenient: options.isLenientWithLoRAs)
         self.warnings = warnings
-        textEncoder = try parts.load(.textEncoder, compute) { try CLIPTextModel($0, folder.text) }
-        unet = try parts.load(.unet, compute) { try UNet2DConditionModel($0, folder.unet) }
-        vae = try parts.load(.vae, compute) { try AutoencoderKL($0, folder.vae) }
+        networks = try Networks(description, parts, compute)
         compute.isCancelled = belongsToTask
-        (self.folder, self.tokenizer, self.compute) = (folder, tokenizer, compute)
+        (self.description, self.compute) = (description, compute)
         self.path = path
         self.threads = threads
-        name = folder.name
-        sizeMultiple = folder.vae.factor
-        ownSize = folder.unet.sampleSize * folder.vae.factor
-        isInpainting = folder.unet.inChannels != folder.vae.latentChannels
-        scheduler = folder.scheduler
+        name = description.name
+        sizeMultiple = description.vae.factor
+        ownSize = description.unet.sampleSize * description.vae.factor
+        isInpainting = description.input == .maskedPicture
+        scheduler = description.scheduler
         executor = ModelExecutor()
     }
 
@@ -180,7 +166,7 @@ public actor Model {
 
     private func run(_ request: Request, tell: (Event) -> Void) throws {
         try withLimnErrors {
-            let job = try PreparedRequest(request, folder: folder, scheduler: scheduler)
+            let job = try PreparedRequest(request, description: description, scheduler: scheduler)
             try draw(job, tell: tell)
         }
     }

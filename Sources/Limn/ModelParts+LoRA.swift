@@ -6,11 +6,13 @@ extension ModelParts {
     ///
     /// - Parameter isLenient: whether keys that find no place in the model are left out instead of being an error
     /// - Returns: also what was left out, in sentences
-    package func merging(_ loras: [LoRA], isLenient: Bool) throws -> (parts: ModelParts, warnings: [String]) {
+    package func merging(
+        _ loras: [LoRA], _ description: ModelDescription, isLenient: Bool
+    ) throws -> (parts: ModelParts, warnings: [String]) {
         guard !loras.isEmpty else { return (self, []) }
         var networks: [String: LoRAMerge.Network] = [:]
-        for (part, source) in sources where part != .vae {
-            networks[part.rawValue] = LoRAMerge.Network(source: source, rules: part.rules)
+        for (part, rules) in [(.unet, .none)] + description.texts.map({ ($0.part, $0.config.rules) }) {
+            networks[part.rawValue] = sources[part].map { LoRAMerge.Network(source: $0, rules: rules) }
         }
         let merge = try LoRAMerge(
             loras.map { LoRAMerge.Item(path: $0.path, strength: $0.weight) }, into: networks, isLenient: isLenient)
