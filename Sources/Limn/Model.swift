@@ -89,13 +89,20 @@ public actor Model {
     /// - Throws: `LimnError` naming the file and what is wrong with it: a part missing or of an unsupported class, a
     ///   tensor missing, left over or misshapen; `CancellationError` if the task was cancelled
     public static func load(from path: String, options: LoadOptions = LoadOptions()) async throws -> Model {
+        try await load(from: path, options: options, watch: nil)
+    }
+
+    /// - Parameter watch: is told the stages of loading
+    static func load(from path: String, options: LoadOptions, watch: LoadWatch?) async throws -> Model {
         // Off the cooperative pool: loading blocks for seconds.
         try await ModelExecutor.detached { isCancelled in
-            try withLimnErrors { try Model(path: path, options: options, isCancelled: isCancelled) }
+            try withLimnErrors { try Model(path: path, options: options, watch: watch, isCancelled: isCancelled) }
         }
     }
 
-    private init(path: String, options: LoadOptions, isCancelled: @escaping () -> Bool) throws {
+    private init(
+        path: String, options: LoadOptions, watch: LoadWatch?, isCancelled: @escaping () -> Bool
+    ) throws {
         let threads = options.threads ?? ProcessorCount.available
         guard (1...1024).contains(threads) else {
             throw LimnError("\(threads) threads are not possible; give 1 to 1024", isUsage: true)
@@ -115,7 +122,8 @@ public actor Model {
         let (parts, warnings) = try ownParts.merging(
             options.loras, description, isLenient: options.isLenientWithLoRAs)
         self.warnings = warnings
-        networks = try Networks(description, parts, compute)
+        watch?.lap("opening")
+        networks = try Networks(description, parts, compute, watch)
         compute.isCancelled = belongsToTask
         (self.description, self.compute) = (description, compute)
         self.path = path
@@ -164,7 +172,7 @@ public actor Model {
         return pictures
     }
 
-    private func run(_ request: Request, tell: (Event) -> Void) throws {
+    func run(_ request: Request, tell: (Event) -> Void) throws {
         try withLimnErrors {
             let job = try PreparedRequest(request, description: description, scheduler: scheduler)
             try draw(job, tell: tell)

@@ -33,12 +33,16 @@ extension ModelDescription {
 
 extension Networks {
     /// Packs the weights of all parts for the machine.
-    init(_ description: ModelDescription, _ parts: ModelParts, _ compute: Compute) throws {
+    init(_ description: ModelDescription, _ parts: ModelParts, _ compute: Compute, _ watch: LoadWatch? = nil) throws {
         let tokenizers = try description.tokenizers()
+        watch?.lap("tokenizer")
         texts = try zip(description.texts, tokenizers).map { text, tokenizer in
             TextReader(tokenizer: tokenizer, encoder: try parts.text(text, compute))
         }
+        watch?.lap("packing the text")
         unet = try parts.unet(description.unet, compute)
+        watch?.lap("packing the UNet")
         vae = try parts.vae(description.vae, compute)
+        watch?.lap("packing the VAE")
     }
 }
