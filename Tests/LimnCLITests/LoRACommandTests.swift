@@ -41,4 +41,13 @@ struct LoRACommandTests {
         #expect(gone.status == 1 && gone.error.contains("gone.safetensors"))
         #expect(runner.files.isEmpty)
     }
+
+    @Test func loadingIsTimed() async throws {
+        let report = try await runner.run(["bench", "--load", CommandRunner.tinyModel])
+        #expect(report.status == 0 && report.lines.contains { $0.hasPrefix("to the first step") }, "\(report.error)")
+        let json = try await runner.run(["bench", "--load", CommandRunner.tinyModel, "--json"])
+        #expect(json.output.contains("\"to_first_step_s\":"))
+        let both = try await runner.run(["bench", "icons-64", "--load", CommandRunner.tinyModel])
+        #expect(both.status == 64)
+    }
 }

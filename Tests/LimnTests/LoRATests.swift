@@ -5,9 +5,11 @@ import TestSupport
 import Testing
 
 @Suite(.serialized) struct LoRATests {
-    private func load(_ loras: [LoRA], lowMemory: Bool = false) async throws -> Model {
+    private func load(
+        _ loras: [LoRA], lowMemory: Bool = false, model: String = "pipeline-a"
+    ) async throws -> Model {
         try await Model.load(
-            from: Fixtures.path("pipeline-a"),
+            from: Fixtures.path(model),
             options: LoadOptions(threads: 2, precision: .float32, lowMemory: lowMemory, loras: loras))
     }
 
@@ -15,11 +17,13 @@ import Testing
         LoRA(path: Fixtures.path("loras/\(name).safetensors"), weight: weight)
     }
 
-    @Test(arguments: [("kohya", Float(0.75)), ("peft-dora", 1)])
-    func aRunEndsInTheLatentsAndPictureOfDiffusers(_ name: String, _ weight: Float) async throws {
+    @Test(arguments: [
+        ("pipeline-a", "kohya", Float(0.75)), ("pipeline-a", "peft-dora", 1), ("pipeline-xl", "xl", 0.75),
+    ])
+    func aRunEndsInTheLatentsAndPictureOfDiffusers(_ folder: String, _ name: String, _ weight: Float) async throws {
         let reference = try ReferenceRuns("loras/runs-" + name)
-        let model = try await load([lora(name, weight)])
-        let plain = try await load([])
+        let model = try await load([lora(name, weight)], model: folder)
+        let plain = try await load([], model: folder)
         for (index, run) in reference.runs.enumerated() {
             for model in [model, plain] { await model.use(reference.scheduler(index)) }
             let request = try reference.request(index)

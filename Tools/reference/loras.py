@@ -9,6 +9,7 @@ import common  # first: it puts the path in order
 from common import FIXTURES, fixture, generator, save_json, save_tensors
 
 import os
+import sys
 import tempfile
 
 import torch
@@ -86,8 +87,14 @@ UNET = ("down_blocks.0.attentions.0.transformer_blocks.0", "down_blocks.0.attent
 TEXT = ("layers.1.self_attn", "layers.1.mlp")
 
 
+def base_weights(pipe):
+    return {f"{part}.{key}": value.detach() for part in ("unet", "text_encoder")
+            for key, value in getattr(pipe, part).state_dict().items()}
+
+
 def kohya():
-    """Every kind of layer, ranks and alphas that differ; half precision, as such files are."""
+    """Every kind of layer; half precision, as such files are. Where alphas differ diffusers 0.42 takes the commonest
+    for most layers, so that case is computed as kohya does."""
     pipe, g = load(), generator(701)
     tensors = {}
     for prefix, model, parts in (("lora_unet_", pipe.unet, UNET), ("lora_te_text_model_", pipe.text_encoder, TEXT)):
@@ -97,8 +104,21 @@ def kohya():
             stem = prefix + name.removeprefix("text_model.").replace(".", "_")
             tensors[stem + ".lora_down.weight"] = down.half()
             tensors[stem + ".lora_up.weight"] = up.half()
-            tensors[stem + ".alpha"] = torch.tensor(float(rank - 1 - index % 3)).half()
+            tensors[stem + ".alpha"] = torch.tensor(3.0).half()
     diffusers_case("kohya", tensors, strength=0.75)
+
+    base, merged = base_weights(pipe), {}
+    for index, key in enumerate(k for k in list(tensors) if k.endswith(".alpha")):
+        tensors[key] = torch.tensor(float(1 + index % 5)).half()
+    for key, weight in base.items():
+        part, name = key.removesuffix(".weight").split(".", 1)
+        stem = ("lora_unet_" if part == "unet" else "lora_te_text_model_") + name.replace(".", "_")
+        if stem + ".alpha" in tensors and key.endswith(".weight"):
+            up, down = (tensors[f"{stem}.lora_{side}.weight"].double().flatten(1) for side in ("up", "down"))
+            scale = -0.5 * tensors[stem + ".alpha"].double() / len(down)
+            merged[key] = (weight + scale * (up @ down).reshape(weight.shape)).float()
+    assert len(merged) == len(tensors) // 3
+    write("kohya-alphas", tensors, merged, -0.5, oracle="formula")
 
 
 def peft():
@@ -108,8 +128,9 @@ def peft():
             ("peft-root", dict(r=9, lora_alpha=3, use_rslora=True), UNET[1:4]),
             ("peft-dora", dict(r=4, lora_alpha=4, use_dora=True), UNET)):
         pipe, g = load(), generator(702)
-        # The notes of a whole network with an alpha, and a text encoder whose names have changed with the versions.
-        for model, names in ((pipe.unet, parts), (pipe.text_encoder, ("layers.1.self_attn",))):
+        # Diffusers 0.42 loses what DoRA has learned of the text encoder.
+        networks = [(pipe.unet, parts), (pipe.text_encoder, ("layers.1.self_attn",))][:1 if "use_dora" in options else 2]
+        for model, names in networks:
             model.add_adapter(LoraConfig(target_modules=list(layers(model, *names)), **options))
             for name, p in model.named_parameters():
                 if "lora_A" in name:
@@ -119,11 +140,11 @@ def peft():
                 elif "lora_magnitude" in name:
                     p.data *= 1 + 0.2 * torch.randn(p.shape, generator=g)
         with tempfile.TemporaryDirectory() as temporary:
-            StableDiffusionPipeline.save_lora_weights(
-                temporary, unet_lora_layers=get_peft_model_state_dict(pipe.unet),
-                text_encoder_lora_layers=get_peft_model_state_dict(pipe.text_encoder),
-                unet_lora_adapter_metadata=metadata(pipe.unet),
-                text_encoder_lora_adapter_metadata=metadata(pipe.text_encoder))
+            layers_and_notes = {}
+            for name, (model, _) in zip(("unet", "text_encoder"), networks):
+                layers_and_notes[name + "_lora_layers"] = get_peft_model_state_dict(model)
+                layers_and_notes[name + "_lora_adapter_metadata"] = metadata(model)
+            StableDiffusionPipeline.save_lora_weights(temporary, **layers_and_notes)
             os.replace(os.path.join(temporary, "pytorch_lora_weights.safetensors"),
                        fixture("loras", case + ".safetensors"))
         os.chmod(fixture("loras", case + ".safetensors"), 0o644)
@@ -156,8 +177,9 @@ def old_diffusers():
 
 
 def kohya_dora():
+    """Diffusers 0.42 lets `dora_scale` fall, so this is what PEFT computes with the same values."""
     pipe, g = load(), generator(704)
-    tensors = {}
+    tensors, merged = {}, {}
     for name, weight in layers(pipe.unet, "down_blocks.0.attentions.0.transformer_blocks.0.attn2",
                                "down_blocks.0.attentions.0.transformer_blocks.0.ff").items():
         down, up = low_rank(weight, 4, g)
@@ -165,7 +187,9 @@ def kohya_dora():
         tensors |= {stem + ".lora_down.weight": down, stem + ".lora_up.weight": up, stem + ".alpha": torch.tensor(2.0)}
         lengths = weight.detach().norm(dim=1, keepdim=True)
         tensors[stem + ".dora_scale"] = lengths * (1 + 0.2 * torch.randn(lengths.shape, generator=g))
-    diffusers_case("kohya-dora", tensors, strength=0.75)
+        sum_ = weight.detach().double() + 0.75 * 2.0 / 4 * up.double() @ down.double()
+        merged[f"unet.{name}.weight"] = (tensors[stem + ".dora_scale"] * sum_ / sum_.norm(dim=1, keepdim=True)).float()
+    write("kohya-dora", tensors, merged, 0.75, oracle="formula")
 
 
 def original_names():
@@ -346,10 +370,10 @@ def lycoris():
 
 
 def two():
-    """Two after each other, the second a DoRA, which looks at what the first has made."""
-    _, merged = fused([("kohya", 0.75), ("kohya-dora", 0.5)])
+    """Two after each other. The second, a DoRA, takes its norms from the model's own weights."""
+    _, merged = fused([("kohya", 0.75), ("peft-dora", 0.5)])
     save_tensors(merged, fixture("loras", "two.merged.safetensors"))
-    CASES.append({"name": "two", "strength": 0.5, "oracle": "diffusers", "others": ["kohya", "kohya-dora"]})
+    CASES.append({"name": "two", "strength": 0.5, "oracle": "diffusers", "others": ["kohya", "peft-dora"]})
 
 
 def runs():
@@ -364,8 +388,52 @@ def runs():
         draw(MODEL, fixture("loras", "runs-" + case), [dict(base, name="ddim", picture=True)], prepare=prepare)
 
 
+def xl():
+    """A whole run of SDXL's shape: the original code's names in the UNet, and both text encoders."""
+    model = os.path.join(FIXTURES, "pipeline-xl")
+    pipe, g, tensors = StableDiffusionXLPipeline.from_pretrained(model, dtype=torch.float32), generator(707), {}
+
+    def add(stem, weight, rank=4, alpha=3.0):
+        down, up = low_rank(weight, rank, g)
+        stem = stem.replace(".", "_")
+        tensors.update({stem + ".lora_down.weight": down.half(), stem + ".lora_up.weight": up.half(),
+                        stem + ".alpha": torch.tensor(alpha).half()})
+
+    for name, weight in layers(pipe.unet, "attentions", "resnets").items():
+        parts = name.split(".")
+        if parts[0] == "mid_block":
+            index, inner = 1 if parts[1] == "attentions" else 2 * int(parts[2]), ".".join(parts[3:])
+            original = f"middle_block.{index}."
+        else:
+            place, kind, layer, inner = int(parts[1]), parts[2], int(parts[3]), ".".join(parts[4:])
+            # input_blocks: 0 conv_in, 1 the first level's block, 2 its downsampling, 3 the second level's block
+            number = 1 + 2 * place + layer if parts[0] == "down_blocks" else 2 * place + layer
+            original = (f"{'input' if parts[0] == 'down_blocks' else 'output'}_blocks.{number}."
+                        f"{int(kind == 'attentions')}.")
+        inner = {"conv1": "in_layers.2", "time_emb_proj": "emb_layers.1", "conv2": "out_layers.3",
+                 "conv_shortcut": "skip_connection"}.get(inner, inner)
+        if "attn" in inner or "ff" in inner or "conv1" in name or "emb" in inner:
+            add("lora_unet_" + original + inner, weight)
+    for prefix, encoder in (("lora_te1_text_model_", pipe.text_encoder), ("lora_te2_text_model_", pipe.text_encoder_2)):
+        for name, weight in layers(encoder, "self_attn", "mlp").items():
+            add(prefix + name.removeprefix("text_model."), weight)
+    save_tensors(tensors, fixture("loras", "xl.safetensors"))
+
+    def prepare(pipe):
+        pipe.load_lora_weights(FOLDER, weight_name="xl.safetensors", adapter_name="a")
+        pipe.fuse_lora(lora_scale=0.75)
+        pipe.unload_lora_weights()
+
+    draw(model, fixture("loras", "runs-xl"),
+         [dict(prompt="a photo of a cat", negative_prompt="blurry", guidance_scale=5.0, seed=3,
+               scheduler="EulerDiscreteScheduler", steps=6, name="euler", picture=True)],
+         family="xl", prepare=prepare)
+
+
 if __name__ == "__main__":
-    for job in (kohya, peft, old_diffusers, kohya_dora, lycoris, two, original_names, runs):
-        print(job.__name__)
-        job()
-    save_json(CASES, fixture("loras", "cases.json"))
+    for job in (kohya, peft, old_diffusers, kohya_dora, lycoris, two, original_names, runs, xl):
+        if not sys.argv[1:] or job.__name__ in sys.argv[1:]:
+            print(job.__name__)
+            job()
+    if not sys.argv[1:]:
+        save_json(CASES, fixture("loras", "cases.json"))

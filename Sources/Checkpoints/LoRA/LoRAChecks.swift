@@ -9,6 +9,24 @@ extension LoRAUpdate {
         /// Of the model's weight, for messages.
         let shape: [Int]
 
+        /// Refuses what is empty or absurdly large, so that no product of sizes overflows in what follows.
+        static func checkSizes(_ file: LoRAFile, _ group: LoRAFile.Group, _ shape: [Int]) throws {
+            func isSane(_ shape: [Int]) -> Bool {
+                guard let count = checkedCount(shape) else { return false }
+                return count > 0 && count <= 1 << 36 && shape.allSatisfy { $0 <= 1 << 24 }
+            }
+            for key in group.keys.values.sorted() {
+                guard let own = file.source.tensors[key]?.shape, isSane(own), isSane(shape),
+                    own.dropFirst().reduce(1, *) <= 1 << 30, shape.dropFirst().reduce(1, *) <= 1 << 30
+                else {
+                    throw CheckpointError(
+                        path: file.path, tensor: key,
+                        problem: "its shape \(file.source.tensors[key]?.shape ?? []) is empty or too large for the "
+                            + "model's \(shape)")
+                }
+            }
+        }
+
         // All return the rank that alpha is divided by.
 
         func product() throws -> Int {

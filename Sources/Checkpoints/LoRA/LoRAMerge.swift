@@ -31,7 +31,7 @@ package struct LoRAMerge {
     package let warnings: [String]
 
     /// - Parameters:
-    ///   - items: applied in this order, which matters to DoRA alone
+    ///   - items: applied in this order, which matters only where one of them is a DoRA
     ///   - networks: `unet`, `text_encoder` and `text_encoder_2`, those that the model has
     ///   - isLenient: whether keys that find no place are left out instead of being an error
     /// - Throws: `CheckpointError` naming file and key: a file that cannot be read, a LoRA of another family, a key

@@ -24,6 +24,7 @@ struct LoRAUpdate: Sendable {
     ///   - strength: what the LoRA is multiplied with
     /// - Throws: `CheckpointError` naming a key that is missing or misshapen
     init?(_ file: LoRAFile, _ group: LoRAFile.Group, part: String, shape: [Int], strength: Float) throws {
+        try Checks.checkSizes(file, group, shape)
         (self.file, self.group) = (file, group)
         out = shape.first ?? 0
         inputs = shape.count > 1 ? shape[1] : 1
@@ -57,6 +58,7 @@ struct LoRAUpdate: Sendable {
         guard let role = [LoRAKey.Role.biasDifference, .upBias].first(where: { group.keys[$0] != nil }) else {
             return nil
         }
+        try Checks.checkSizes(file, group, shape)
         (self.file, self.group, out, inputs, taps) = (file, group, shape.first ?? 0, 1, 1)
         form = .vector(role)
         try Checks(file: file, group: group, out: out, inputs: 1, taps: 1, shape: shape).vector(role)
@@ -85,14 +87,30 @@ struct LoRAUpdate: Sendable {
     /// Adds the change to the model's values.
     ///
     /// - Throws: `CheckpointError` naming a key with values that are not finite
-    func apply(to values: UnsafeMutableBufferPointer<Float>) throws {
-        try factors().add(to: values, scale: scale)
+    ///
+    /// - Parameter own: the model's weight itself, if `values` are changed already; it is overwritten. DoRA wants the
+    ///   lengths of its rows with this LoRA alone
+    func apply(
+        to values: UnsafeMutableBufferPointer<Float>, withLengthsOf own: UnsafeMutableBufferPointer<Float>? = nil
+    ) throws {
+        let factors = try factors()
+        factors.add(to: values, scale: scale)
+        guard rescales else { return }
+        if let own { factors.add(to: own, scale: scale) }
+        let measured = own ?? values
         if let key = group.keys[.magnitude] {
-            rescale(values, to: try read(key), perOutput: true)
+            rescale(values, by: try read(key), overLengthsOf: measured, perOutput: true)
         } else if let key = group.keys[.doraScale] {
-            // LyCORIS has it a row [out, 1, …] or, with `wd_on_out=False`, a column [1, in, …].
-            rescale(values, to: try read(key), perOutput: try file.source.info(key).shape.first == out)
+            // LyCORIS has it a column [out, 1, …] or, with `wd_on_out=False`, a row [1, in, …].
+            let perOutput = try file.source.info(key).shape.first == out
+            rescale(values, by: try read(key), overLengthsOf: measured, perOutput: perOutput)
         }
+    }
+
+    /// Whether it is a DoRA, which sets the lengths of rows (or columns) anew.
+    var rescales: Bool {
+        if case .vector = form { return false }
+        return group.keys[.magnitude] != nil || group.keys[.doraScale] != nil
     }
 
     private func factors() throws -> LoRAFactors {
@@ -117,7 +135,10 @@ struct LoRAUpdate: Sendable {
     }
 
     /// Rows of W are given the lengths that the LoRA has learned; the norm is that of W + ΔW (Liu et al. 2024, DoRA).
-    private func rescale(_ weight: UnsafeMutableBufferPointer<Float>, to magnitudes: [Float], perOutput: Bool) {
+    private func rescale(
+        _ weight: UnsafeMutableBufferPointer<Float>, by magnitudes: [Float],
+        overLengthsOf measured: UnsafeMutableBufferPointer<Float>, perOutput: Bool
+    ) {
         let columns = inputs * taps
         // Runs of values that share a magnitude: whole rows, or the taps of one input.
         let run = perOutput ? columns : taps
@@ -129,7 +150,7 @@ struct LoRAUpdate: Sendable {
         }
         forEachRun { slot, values in
             var sum = 0.0
-            for index in values { sum += Double(weight[index]) * Double(weight[index]) }
+            for index in values { sum += Double(measured[index]) * Double(measured[index]) }
             squares[slot] += sum
         }
         let factors = zip(magnitudes, squares).map { $1 > 0 ? Float(Double($0) / $1.squareRoot()) : 0 }

@@ -39,11 +39,22 @@ final class MergedTensors: TensorSource {
     private func merge(
         _ name: String, _ updates: [LoRAUpdate], into values: UnsafeMutableBufferPointer<Float>
     ) throws {
-        try base.withFloat32(name) { stored in
-            guard let target = values.baseAddress, let source = stored.baseAddress else { return }
-            target.update(from: source, count: min(values.count, stored.count))
+        func load(_ target: UnsafeMutableBufferPointer<Float>) throws {
+            let info = try base.info(name)
+            try base.withBytes(of: name) { Conversion.convert($0, info.dtype, into: target) }
         }
-        for update in updates { try update.apply(to: values) }
+        try load(values)
+        for (index, update) in updates.enumerated() {
+            guard update.rescales, index > 0 else {
+                try update.apply(to: values)
+                continue
+            }
+            // As in PEFT, the lengths before are those of the model's own weight with this LoRA alone.
+            try withScratch(values.count, path: path, tensor: name) { own in
+                try load(own)
+                try update.apply(to: values, withLengthsOf: own)
+            }
+        }
         guard allFinite(values) else {
             throw CheckpointError(
                 path: path, tensor: name,

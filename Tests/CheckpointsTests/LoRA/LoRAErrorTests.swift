@@ -5,6 +5,7 @@ import Testing
 /// LoRAs that do not fit: each is refused with the file and the key.
 struct LoRAErrorTests {
     private static let toK = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k"  // [24, 32]
+    private static let toQ = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q"  // [24, 24]
     private static let conv = "lora_unet_down_blocks_0_resnets_0_conv1"  // [24, 24, 3, 3]
 
     /// A file of tensors with small values, but for those that are given.
@@ -71,33 +72,30 @@ struct LoRAErrorTests {
     @Test(
         arguments: [
             // shapes, words
-            ([".lora_down.weight": [2, 31], ".lora_up.weight": [24, 2]], ["lora_down", "[2, 31]", "[24, 32]"]),
-            ([".lora_down.weight": [2, 32], ".lora_up.weight": [25, 2]], ["lora_up", "[25, 2]"]),
-            ([".lora_down.weight": [3, 32], ".lora_up.weight": [24, 2]], ["lora_down", "expected 2 × 32"]),
-            ([".lora_down.weight": [2, 32]], ["lora_down", "no lora_up"]),
+            ([".lora_down.weight": [2, 23], ".lora_up.weight": [24, 2]], ["lora_down", "[2, 23]", "[24, 24]"]),
+            ([".lora_down.weight": [2, 24], ".lora_up.weight": [25, 2]], ["lora_up", "[25, 2]"]),
+            ([".lora_down.weight": [3, 24], ".lora_up.weight": [24, 2]], ["lora_down", "expected 2 × 24"]),
+            ([".lora_down.weight": [2, 24]], ["lora_down", "no lora_up"]),
             ([".lora_up.weight": [24, 2]], ["lora_up", "no lora_down"]),
             ([".alpha": []], ["alpha", "nothing else"]),
             (
-                [".lora_down.weight": [2, 32], ".lora_up.weight": [24, 2], ".alpha": [2]],
+                [".lora_down.weight": [2, 24], ".lora_up.weight": [24, 2], ".alpha": [2]],
                 ["alpha", "one finite number"]
             ),
-            ([".lora_down.weight": [0, 32], ".lora_up.weight": [24, 0]], ["rank of 0"]),
-            ([".lora_down.weight": [64], ".lora_up.weight": [24, 2]], ["a matrix was expected"]),
-            ([".lora_down.weight": [600, 32], ".lora_up.weight": [24, 600]], ["rank of 600"]),
+            ([".lora_down.weight": [0, 24], ".lora_up.weight": [24, 0]], ["lora_down", "empty"]),
+            ([".lora_down.weight": [48], ".lora_up.weight": [24, 2]], ["a matrix was expected"]),
+            ([".lora_down.weight": [600, 24], ".lora_up.weight": [24, 600]], ["rank of 600"]),
+            ([".hada_w1_a": [24, 2], ".hada_w1_b": [2, 24], ".hada_w2_a": [24, 2]], ["no hadaW2B"]),
+            ([".lokr_w1": [5, 4], ".lokr_w2": [5, 6]], ["lokr_w1", "5 × 4 does not divide"]),
+            ([".lokr_w1": [4, 4], ".lokr_w2": [6, 7]], ["lokr_w2", "expected 6 × 6"]),
+            ([".diff": [24, 25]], ["diff", "expected 24 × 24"]),
             (
-                [".hada_w1_a": [24, 2], ".hada_w1_b": [2, 32], ".hada_w2_a": [24, 2]],
-                ["no hadaW2B"]
-            ),
-            ([".lokr_w1": [5, 4], ".lokr_w2": [5, 8]], ["lokr_w1", "5 × 4 does not divide"]),
-            ([".lokr_w1": [4, 4], ".lokr_w2": [6, 9]], ["lokr_w2", "expected 6 × 8"]),
-            ([".diff": [24, 33]], ["diff", "expected 24 × 32"]),
-            (
-                [".lora_down.weight": [2, 32], ".lora_up.weight": [24, 2], ".dora_scale": [7, 1]],
+                [".lora_down.weight": [2, 24], ".lora_up.weight": [24, 2], ".dora_scale": [7, 1]],
                 ["dora_scale", "24 magnitudes"]
             ),
         ] as [([String: [Int]], [String])])
     func wrongShapesAndRanksNameTheKey(_ shapes: [String: [Int]], _ words: [String]) throws {
-        let named = Dictionary(uniqueKeysWithValues: shapes.map { (Self.toK + $0.key, $0.value) })
+        let named = Dictionary(uniqueKeysWithValues: shapes.map { (Self.toQ + $0.key, $0.value) })
         let folder = try lora(named)
         do {
             _ = try merge(folder)
@@ -163,7 +161,7 @@ struct LoRAErrorTests {
         ]
         let folder = try TemporaryFolder()
         var merged = 0
-        for _ in 0..<3000 {
+        for _ in 0..<500 {
             guard let (stem, module) = targets.randomElement(using: &generator) else { continue }
             var tensors: [OutputTensor] = []
             // Families of roles that belong together, so that deep checks are reached.
@@ -186,7 +184,7 @@ struct LoRAErrorTests {
                 merged += 1
             } catch is CheckpointError {}
         }
-        print("\(merged) of 3000 files were merged")
+        print("\(merged) of 500 files were merged")
         #expect(merged > 0)
     }
 }

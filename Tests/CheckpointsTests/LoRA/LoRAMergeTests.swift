@@ -19,7 +19,7 @@ struct LoRAMergeTests {
         }
 
         // As in Tools/reference/loras.py.
-        private var strengths: [String: Float] { ["kohya": 0.75, "kohya-dora": 0.5] }
+        private var strengths: [String: Float] { ["kohya": 0.75, "peft-dora": 0.5] }
     }
 
     static let cases: [Case] = {
@@ -27,7 +27,7 @@ struct LoRAMergeTests {
         return data.flatMap { try? JSONDecoder().decode([Case].self, from: $0) } ?? []
     }()
 
-    @Test func thereAreCases() { #expect(Self.cases.count == 12) }
+    @Test func thereAreCases() { #expect(Self.cases.count == 13) }
 
     @Test(arguments: cases) func mergedWeightsAreThoseOfTheReference(_ one: Case) throws {
         let networks = try pipelineA()
