@@ -46,6 +46,11 @@ public struct Request: Sendable, Equatable {
     public var mask: Picture?
     /// Standard deviation, in pixels, of the blur that feathers the mask's edge when kept pixels are put back.
     public var maskBlur = 4.0
+    /// Whether the VAE encodes and decodes a picture larger than a tile (64 latents a side, 512 pixels of Stable
+    /// Diffusion) in overlapping tiles, in the memory that one of them takes; the picture changes slightly, for norms
+    /// see a tile alone. nil: only where the model was loaded with `LoadOptions.lowMemory`. `Picture.request` says what
+    /// was done, so that the picture can be drawn again by a model that was loaded otherwise.
+    public var vaeTiling: Bool?
     /// The starting noise, [count, channels, height, width] of the latents, instead of what the seed gives.
     public var latents: Latents?
 

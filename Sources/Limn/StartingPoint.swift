@@ -81,7 +81,7 @@ extension Model {
     ) throws -> [Float] {
         let shape = latentShape(job)
         let tensor = try Tensor(batch: 1, height: job.height, width: job.width, channels: 3, values: signed)
-        let moments = try vae.encode(tensor, compute)
+        let moments = try vae.encode(tensor, compute, tiling: job.vaeTiling)
         let both = LatentShape(channels: 2 * shape.channels, height: shape.height, width: shape.width)
         let planes = both.channelsFirst(moments.buffer)
         let noise = generator.normal(shape.count)
