@@ -9,7 +9,9 @@ public struct LoadOptions: Sendable, Equatable {
     /// Arithmetic of the networks; nil for bfloat16 products where the CPU does them faster, else float32.
     public var precision: Precision?
     /// Leaves weights in their files and packs them when they are used, all those for which there is no room within
-    /// about 1.5 GB; the pictures are the same. The files must not be changed while the model lives.
+    /// about 1.5 GB. Up to one tile of `Request.vaeTiling` (512 pixels of Stable Diffusion) the pictures are the same;
+    /// larger ones go through the VAE in tiles, and so differ slightly, unless the request says otherwise. The files must
+    /// not be changed while the model lives.
     public var lowMemory = false
 
     public init(threads: Int? = nil, precision: Precision? = nil, lowMemory: Bool = false) {
@@ -149,7 +151,8 @@ public actor Model {
 
     private func run(_ request: Request, tell: (Event) -> Void) throws {
         try withLimnErrors {
-            let job = try PreparedRequest(request, description: description, scheduler: scheduler)
+            let job = try PreparedRequest(
+                request, description: description, scheduler: scheduler, lowMemory: compute.weights != nil)
             try draw(job, tell: tell)
         }
     }

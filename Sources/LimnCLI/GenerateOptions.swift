@@ -29,7 +29,7 @@ struct WordOptions: ParsableArguments {
     @Flag(
         help: """
             Draw within about 1.6 GB where that can be done: weights are read from their files again and again. A \
-            little slower, the same picture.
+            little slower, the same picture; but see --vae-tiling.
             """)
     var lowMemory = false
 
@@ -153,6 +153,14 @@ struct SamplingOptions: ParsableArguments {
             "Which layer of the text encoder to listen to: 1 is the last, 2 the one before. (default: 1)",
             valueName: "layer"))
     var clipSkip: Int?
+
+    @Flag(
+        inversion: .prefixedNo,
+        help: """
+            Run the VAE on tiles of 64×64 latents (512 pixels of Stable Diffusion) where the picture is larger: less \
+            memory, and a slightly different picture, for norms see a tile alone. (default: with --low-memory)
+            """)
+    var vaeTiling: Bool?
 }
 
 struct OutputOptions: ParsableArguments {
