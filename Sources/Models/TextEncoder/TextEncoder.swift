@@ -62,6 +62,10 @@ package enum TextEncoderClasses {
     private static let readers: [(name: String, read: @Sendable (ConfigFile) throws -> any TextEncoderConfig)] = [
         ("CLIPTextModel", { try CLIPTextConfig($0) }),
         ("CLIPTextModelWithProjection", { try CLIPTextConfig($0, hasProjection: true) }),
+        ("RobertaSeriesModelWithTransformation", { try RobertaSeriesConfig($0) }),
+        ("T5EncoderModel", { try T5Config($0) }),
+        // What the encoder's configuration still says if it was saved with its decoder.
+        ("T5ForConditionalGeneration", { try T5Config($0) }),
     ]
 
     package static var names: [String] { readers.map(\.name) }
