@@ -1,3 +1,4 @@
+import Checkpoints
 import Models
 import Sampling
 import Tensors
@@ -11,6 +12,8 @@ public struct LoadOptions: Sendable, Equatable {
     /// Leaves weights in their files and packs them when they are used, all those for which there is no room within
     /// about 1.5 GB; the pictures are the same. The files must not be changed while the model lives.
     public var lowMemory = false
+    /// Files of learnt words (textual inversions), each to be used in prompts by its name.
+    public var embeddings: [String] = []
 
     public init(threads: Int? = nil, precision: Precision? = nil, lowMemory: Bool = false) {
         (self.threads, self.precision, self.lowMemory) = (threads, precision, lowMemory)
@@ -97,7 +100,8 @@ public actor Model {
         let belongsToTask = compute.isCancelled
         compute.isCancelled = isCancelled
         let parts = try ModelParts(folder: description)
-        networks = try Networks(description, parts, compute)
+        let words = try options.embeddings.map { try TextualInversion(path: $0) }
+        networks = try Networks(description, parts, words: words, compute)
         compute.isCancelled = belongsToTask
         (self.description, self.compute) = (description, compute)
         self.path = path
@@ -106,7 +110,8 @@ public actor Model {
         sizeMultiple = description.vae.factor
         ownSize = description.unet.sampleSize * description.vae.factor
         isInpainting = description.input == .maskedPicture
-        fingerprint = parts.fingerprint
+        // A picture drawn with a learnt word is not what the model alone would draw.
+        fingerprint = words.isEmpty ? parts.fingerprint : parts.fingerprint(with: words)
         scheduler = description.scheduler
         executor = ModelExecutor()
     }

@@ -22,6 +22,7 @@ package struct RobertaSeriesConfig: TextEncoderConfig, Equatable {
     package var hidesPadding = true
 
     package var channels: Int { projectionSize }
+    package var tokenChannels: Int { hiddenSize }
     package var pooledChannels: Int? { nil }
     package var maximumLength: Int { positionCount - paddingID - 1 }
     package var largestClipSkip: Int { 1 }

@@ -28,6 +28,7 @@ package struct T5Config: TextEncoderConfig, Equatable {
 
     package init() {}
 
+    package var tokenChannels: Int { channels }
     package var pooledChannels: Int? { nil }
     package var largestClipSkip: Int { 1 }
     package var rules: KeyRules { .t5Encoder }

@@ -16,15 +16,28 @@ struct TokenLookup: Sendable {
             throw ModelError("texts of \(length) tokens do not fit a text encoder of \(longest) positions")
         }
         let states = try Tensor(batch: texts.count, height: 1, width: length, channels: channels)
-        for (row, id) in texts.lazy.flatMap(\.ids).enumerated() {
-            guard (0..<table.count).contains(id) else {
-                throw ModelError(
-                    "the tokenizer gave id \(id), but the text encoder knows \(table.count): they are not of one "
-                        + "model")
+        for (text, tokens) in texts.enumerated() {
+            for (token, id) in tokens.ids.enumerated() {
+                let row = states.pointer + (text * length + token) * channels
+                if let vector = tokens.learnt[id] { try replace(row, by: vector) } else { try look(up: id, to: row) }
             }
-            table.add(id, to: states.pointer + row * channels)
         }
         return states
+    }
+
+    private func look(up id: Int, to row: UnsafeMutablePointer<Float>) throws {
+        guard (0..<table.count).contains(id) else {
+            throw ModelError(
+                "the tokenizer gave id \(id), but the text encoder knows \(table.count): they are not of one model")
+        }
+        table.add(id, to: row)
+    }
+
+    private func replace(_ row: UnsafeMutablePointer<Float>, by vector: [Float]) throws {
+        guard vector.count == channels else {
+            throw ModelError("a learnt word has \(vector.count) values, but the text encoder takes \(channels)")
+        }
+        row.update(from: vector, count: channels)
     }
 }
 
