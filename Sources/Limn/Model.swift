@@ -1,3 +1,4 @@
+import Checkpoints
 import Models
 import Sampling
 import Tensors
@@ -13,6 +14,8 @@ public struct LoadOptions: Sendable, Equatable {
     /// larger ones go through the VAE in tiles, and so differ slightly, unless the request says otherwise. The files must
     /// not be changed while the model lives.
     public var lowMemory = false
+    /// Files of learnt words (textual inversions), each to be used in prompts by its name.
+    public var embeddings: [String] = []
 
     public init(threads: Int? = nil, precision: Precision? = nil, lowMemory: Bool = false) {
         (self.threads, self.precision, self.lowMemory) = (threads, precision, lowMemory)
@@ -99,7 +102,8 @@ public actor Model {
         let belongsToTask = compute.isCancelled
         compute.isCancelled = isCancelled
         let parts = try ModelParts(folder: description)
-        networks = try Networks(description, parts, compute)
+        let words = try options.embeddings.map { try TextualInversion(path: $0) }
+        networks = try Networks(description, parts, words: words, compute)
         compute.isCancelled = belongsToTask
         (self.description, self.compute) = (description, compute)
         self.path = path
@@ -108,7 +112,8 @@ public actor Model {
         sizeMultiple = description.vae.factor
         ownSize = description.unet.sampleSize * description.vae.factor
         isInpainting = description.input == .maskedPicture
-        fingerprint = parts.fingerprint
+        // A picture drawn with a learnt word is not what the model alone would draw.
+        fingerprint = words.isEmpty ? parts.fingerprint : parts.fingerprint(with: words)
         scheduler = description.scheduler
         executor = ModelExecutor()
     }

@@ -26,6 +26,17 @@ struct WordOptions: ParsableArguments {
         completion: .directory)
     var model: String?
 
+    @Option(
+        name: .customLong("embedding"), parsing: .unconditionalSingleValue,
+        help: ArgumentHelp(
+            """
+            A learnt word (textual inversion) for prompts to use by its name, which is told by the file, or is the \
+            file's own. May be given several times.
+            """,
+            valueName: "file"),
+        completion: .file(extensions: ["safetensors", "pt", "bin"]))
+    var embeddings: [String] = []
+
     @Flag(
         help: """
             Draw within about 1.6 GB where that can be done: weights are read from their files again and again. A \
