@@ -16,9 +16,16 @@ public struct LoadOptions: Sendable, Equatable {
     public var lowMemory = false
     /// Files of learnt words (textual inversions), each to be used in prompts by its name.
     public var embeddings: [String] = []
+    /// Merged into the weights in this order, in float32. Changed weights stay in memory even with `lowMemory`.
+    public var loras: [LoRA] = []
+    /// Whether tensors of a LoRA that find no place in the model are left out, to be found in `Model.warnings`, instead
+    /// of being an error.
+    public var isLenientWithLoRAs = false
 
-    public init(threads: Int? = nil, precision: Precision? = nil, lowMemory: Bool = false) {
-        (self.threads, self.precision, self.lowMemory) = (threads, precision, lowMemory)
+    public init(
+        threads: Int? = nil, precision: Precision? = nil, lowMemory: Bool = false, loras: [LoRA] = []
+    ) {
+        (self.threads, self.precision, self.lowMemory, self.loras) = (threads, precision, lowMemory, loras)
     }
 }
 
@@ -68,7 +75,12 @@ public actor Model {
     public nonisolated let precision: Precision
     /// A short fingerprint of the weights' names, shapes and sizes, to tell models apart.
     public nonisolated let fingerprint: String
+    /// What was merged into the weights.
+    public nonisolated let loras: [LoRA]
+    /// What was not quite as it should be when the model was loaded, in sentences.
+    public nonisolated let warnings: [String]
 
+    let storedLoRAs: [StoredLoRA]
     let description: ModelDescription
     let networks: Networks
     let compute: Compute
@@ -82,13 +94,20 @@ public actor Model {
     /// - Throws: `LimnError` naming the file and what is wrong with it: a part missing or of an unsupported class, a
     ///   tensor missing, left over or misshapen; `CancellationError` if the task was cancelled
     public static func load(from path: String, options: LoadOptions = LoadOptions()) async throws -> Model {
+        try await load(from: path, options: options, watch: nil)
+    }
+
+    /// - Parameter watch: is told the stages of loading
+    static func load(from path: String, options: LoadOptions, watch: LoadWatch?) async throws -> Model {
         // Off the cooperative pool: loading blocks for seconds.
         try await ModelExecutor.detached { isCancelled in
-            try withLimnErrors { try Model(path: path, options: options, isCancelled: isCancelled) }
+            try withLimnErrors { try Model(path: path, options: options, watch: watch, isCancelled: isCancelled) }
         }
     }
 
-    private init(path: String, options: LoadOptions, isCancelled: @escaping () -> Bool) throws {
+    private init(
+        path: String, options: LoadOptions, watch: LoadWatch?, isCancelled: @escaping () -> Bool
+    ) throws {
         let threads = options.threads ?? ProcessorCount.available
         guard (1...1024).contains(threads) else {
             throw LimnError("\(threads) threads are not possible; give 1 to 1024", isUsage: true)
@@ -101,9 +120,17 @@ public actor Model {
             packsOnUse: options.lowMemory)
         let belongsToTask = compute.isCancelled
         compute.isCancelled = isCancelled
-        let parts = try ModelParts(folder: description)
+        let ownParts = try ModelParts(folder: description)
         let words = try options.embeddings.map { try TextualInversion(path: $0) }
-        networks = try Networks(description, parts, words: words, compute)
+        // A picture drawn with a learnt word is not what the model alone would draw.
+        fingerprint = words.isEmpty ? ownParts.fingerprint : ownParts.fingerprint(with: words)
+        storedLoRAs = try options.loras.map { try StoredLoRA($0) }
+        loras = options.loras
+        let (parts, warnings) = try ownParts.merging(
+            options.loras, description, isLenient: options.isLenientWithLoRAs)
+        self.warnings = warnings
+        watch?.lap("opening")
+        networks = try Networks(description, parts, words: words, compute, watch)
         compute.isCancelled = belongsToTask
         (self.description, self.compute) = (description, compute)
         self.path = path
@@ -112,8 +139,6 @@ public actor Model {
         sizeMultiple = description.vae.factor
         ownSize = description.unet.sampleSize * description.vae.factor
         isInpainting = description.input == .maskedPicture
-        // A picture drawn with a learnt word is not what the model alone would draw.
-        fingerprint = words.isEmpty ? parts.fingerprint : parts.fingerprint(with: words)
         scheduler = description.scheduler
         executor = ModelExecutor()
     }
@@ -154,7 +179,7 @@ public actor Model {
         return pictures
     }
 
-    private func run(_ request: Request, tell: (Event) -> Void) throws {
+    func run(_ request: Request, tell: (Event) -> Void) throws {
         try withLimnErrors {
             let job = try PreparedRequest(
                 request, description: description, scheduler: scheduler, lowMemory: compute.weights != nil)

@@ -59,16 +59,8 @@ package struct ModelParts {
     /// reading gigabytes.
     package var fingerprint: String {
         var hash = FNV1a()
-        func add(_ bytes: some Sequence<UInt8>) {
-            for byte in bytes { hash.add(byte: byte) }
-        }
         for part in Part.allCases {
-            guard let source = sources[part] else { continue }
-            for name in source.tensors.keys.sorted() {
-                guard let info = source.tensors[name] else { continue }
-                add("\(part.rawValue) \(name) \(info.dtype.rawValue) \(info.shape)".utf8)
-                try? source.withBytes(of: name) { add($0.prefix(64)) }
-            }
+            if let source = sources[part] { hash.add(source, prefix: part.rawValue + " ") }
         }
         return hash.text
     }

@@ -43,9 +43,11 @@ extension Networks {
     ///
     /// - Parameter words: learnt ones that prompts may hold
     init(
-        _ description: ModelDescription, _ parts: ModelParts, words: [TextualInversion] = [], _ compute: Compute
+        _ description: ModelDescription, _ parts: ModelParts, words: [TextualInversion] = [], _ compute: Compute,
+        _ watch: LoadWatch? = nil
     ) throws {
         let tokenizers = try description.tokenizers(words)
+        watch?.lap("tokenizer")
         texts = try zip(description.texts, tokenizers).map { text, tokenizer in
             var learnt: [Int: [Float]] = [:]
             for (word, ids) in zip(words, tokenizer.learntIDs) {
@@ -54,7 +56,10 @@ extension Networks {
             }
             return TextReader(tokenizer: tokenizer, encoder: try parts.text(text, compute), learnt: learnt)
         }
+        watch?.lap("packing the text")
         unet = try parts.unet(description.unet, compute)
+        watch?.lap("packing the UNet")
         vae = try parts.vae(description.vae, compute)
+        watch?.lap("packing the VAE")
     }
 }

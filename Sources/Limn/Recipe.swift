@@ -18,6 +18,7 @@ public struct Recipe: Sendable {
     /// The webui's text, for people.
     public let parameters: String?
     private let stored: StoredRequest
+    var storedLoRAs: [StoredLoRA] { stored.loras ?? [] }
 
     /// Reads a PNG file's text chunks: Limn's own, else the webui's `parameters`.
     ///
@@ -107,8 +108,13 @@ struct StoredRequest: Codable, Equatable {
     var initImage: String?
     var mask: String?
     var latents: String?
+    /// nil: none.
+    var loras: [StoredLoRA]?
 
-    init(_ request: Request, model: String, fingerprint: String, precision: Precision?) {
+    init(
+        _ request: Request, model: String, fingerprint: String, precision: Precision?, loras: [StoredLoRA] = []
+    ) {
+        self.loras = loras.isEmpty ? nil : loras
         (version, self.model, self.fingerprint) = (limnVersion, model, fingerprint)
         self.precision = precision?.rawValue
         (prompt, negativePrompt) = (request.prompt, request.negativePrompt)
