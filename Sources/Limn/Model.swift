@@ -1,3 +1,4 @@
+import Checkpoints
 import Models
 import Sampling
 import Tensors
@@ -9,8 +10,12 @@ public struct LoadOptions: Sendable, Equatable {
     /// Arithmetic of the networks; nil for bfloat16 products where the CPU does them faster, else float32.
     public var precision: Precision?
     /// Leaves weights in their files and packs them when they are used, all those for which there is no room within
-    /// about 1.5 GB; the pictures are the same. The files must not be changed while the model lives.
+    /// about 1.5 GB. Up to one tile of `Request.vaeTiling` (512 pixels of Stable Diffusion) the pictures are the same;
+    /// larger ones go through the VAE in tiles, and so differ slightly, unless the request says otherwise. The files must
+    /// not be changed while the model lives.
     public var lowMemory = false
+    /// Files of learnt words (textual inversions), each to be used in prompts by its name.
+    public var embeddings: [String] = []
     /// Merged into the weights in this order, in float32. Changed weights stay in memory even with `lowMemory`.
     public var loras: [LoRA] = []
     /// Whether tensors of a LoRA that find no place in the model are left out, to be found in `Model.warnings`, instead
@@ -116,14 +121,16 @@ public actor Model {
         let belongsToTask = compute.isCancelled
         compute.isCancelled = isCancelled
         let ownParts = try ModelParts(folder: description)
-        fingerprint = ownParts.fingerprint
+        let words = try options.embeddings.map { try TextualInversion(path: $0) }
+        // A picture drawn with a learnt word is not what the model alone would draw.
+        fingerprint = words.isEmpty ? ownParts.fingerprint : ownParts.fingerprint(with: words)
         storedLoRAs = try options.loras.map { try StoredLoRA($0) }
         loras = options.loras
         let (parts, warnings) = try ownParts.merging(
             options.loras, description, isLenient: options.isLenientWithLoRAs)
         self.warnings = warnings
         watch?.lap("opening")
-        networks = try Networks(description, parts, compute, watch)
+        networks = try Networks(description, parts, words: words, compute, watch)
         compute.isCancelled = belongsToTask
         (self.description, self.compute) = (description, compute)
         self.path = path
@@ -174,7 +181,8 @@ public actor Model {
 
     func run(_ request: Request, tell: (Event) -> Void) throws {
         try withLimnErrors {
-            let job = try PreparedRequest(request, description: description, scheduler: scheduler)
+            let job = try PreparedRequest(
+                request, description: description, scheduler: scheduler, lowMemory: compute.weights != nil)
             try draw(job, tell: tell)
         }
     }

@@ -10,6 +10,7 @@ extension ModelDescription {
         "StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline", "StableDiffusionInpaintPipeline",
         "StableDiffusionInstructPix2PixPipeline", "StableDiffusionXLPipeline", "StableDiffusionXLImg2ImgPipeline",
         "StableDiffusionXLInpaintPipeline", "LatentConsistencyModelPipeline", "LatentConsistencyModelImg2ImgPipeline",
+        "AltDiffusionPipeline", "AltDiffusionImg2ImgPipeline",
     ]
 
     /// - Throws: `LimnError`, `ModelError` or `SamplingError` naming the part that is missing or not supported

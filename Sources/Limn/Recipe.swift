@@ -71,6 +71,8 @@ public struct Recipe: Sendable {
         }
         try check(stored.latents, latents.map(StoredRequest.digest), "the starting noise it was made from", "--latents")
         var request = stored.request
+        // An exact form that does not speak of tiles was drawn without, which is not to be left open then.
+        if isExact { request.vaeTiling = request.vaeTiling ?? false }
         (request.initImage, request.mask, request.latents) = (initImage, mask, latents)
         return request
     }
@@ -101,6 +103,8 @@ struct StoredRequest: Codable, Equatable {
     var clipSkip: Int
     var strength: Double?
     var maskBlur: Double
+    /// nil: false.
+    var vaeTiling: Bool?
     var initImage: String?
     var mask: String?
     var latents: String?
@@ -121,6 +125,7 @@ struct StoredRequest: Codable, Equatable {
         (seed, generator) = (request.seed, request.generator)
         (sampler, schedule, eta, clipSkip) = (request.sampler, request.schedule, request.eta, request.clipSkip)
         (strength, maskBlur) = (request.strength, request.maskBlur)
+        vaeTiling = request.vaeTiling == true ? true : nil
         initImage = request.initImage.map(Self.digest)
         mask = request.mask.map(Self.digest)
         latents = request.latents.map(Self.digest)
@@ -135,6 +140,7 @@ struct StoredRequest: Codable, Equatable {
         (request.seed, request.generator) = (seed, generator)
         (request.sampler, request.schedule, request.eta) = (sampler, schedule, eta)
         (request.clipSkip, request.strength, request.maskBlur) = (clipSkip, strength, maskBlur)
+        request.vaeTiling = vaeTiling
         return request
     }
 

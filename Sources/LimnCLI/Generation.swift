@@ -39,6 +39,7 @@ struct Generation {
         let start = clock.now
         var options = flags.machine.loadOptions
         options.lowMemory = flags.words.lowMemory
+        options.embeddings = flags.words.embeddings
         (options.loras, options.isLenientWithLoRAs) = (loras, flags.lora.isLenient)
         // A picture is drawn again with the arithmetic that it was drawn with.
         if flags.machine.precision == nil, let own = recipe?.precision { options.precision = own }
