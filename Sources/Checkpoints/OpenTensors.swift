@@ -29,6 +29,13 @@ package func openTensors(folder: String, base: String) throws -> any TensorSourc
     return name.hasSuffix(".json") ? try ShardedSafetensors(indexPath: path) : try SafetensorsFile(path: path)
 }
 
+/// Opens a file of weights, or the index of several.
+///
+/// - Throws: `CheckpointError` if the file cannot be opened, or breaks a rule of its format
+package func openTensors(file path: String) throws -> any TensorSource {
+    path.hasSuffix(".json") ? try ShardedSafetensors(indexPath: path) : try SafetensorsFile(path: path)
+}
+
 private func noWeights(_ candidates: [String], present: Set<String>) -> String {
     let looked = "no weights found; looked for \(candidates.joined(separator: ", "))"
     let otherEndings = [".bin", ".ckpt", ".pt", ".pth", ".msgpack", ".h5", ".onnx", ".gguf"]

@@ -11,6 +11,10 @@ public struct LoadOptions: Sendable, Equatable {
     /// Leaves weights in their files and packs them when they are used, all those for which there is no room within
     /// about 1.5 GB; the pictures are the same. The files must not be changed while the model lives.
     public var lowMemory = false
+    /// The folder of a tokenizer, for a model that is a single file; nil to look beside the file.
+    public var tokenizer: String?
+    /// Takes the averaged weights (EMA) of the UNet where a single file has both these and the last ones.
+    public var prefersAverages = false
 
     public init(threads: Int? = nil, precision: Precision? = nil, lowMemory: Bool = false) {
         (self.threads, self.precision, self.lowMemory) = (threads, precision, lowMemory)
@@ -72,7 +76,8 @@ public actor Model {
     private let executor: ModelExecutor
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    /// Loads a diffusers folder and packs its weights for this CPU.
+    /// Loads a diffusers folder, or a single file with the original names of Stable Diffusion 1, 2 or XL, and packs its
+    /// weights for this CPU.
     ///
     /// - Throws: `LimnError` naming the file and what is wrong with it: a part missing or of an unsupported class, a
     ///   tensor missing, left over or misshapen; `CancellationError` if the task was cancelled
@@ -88,7 +93,10 @@ public actor Model {
         guard (1...1024).contains(threads) else {
             throw LimnError("\(threads) threads are not possible; give 1 to 1024", isUsage: true)
         }
-        let description = try ModelDescription(folder: path)
+        let opened = try OpenedModel(
+            path: path,
+            options: .init(tokenizer: options.tokenizer, prefersAverages: options.prefersAverages))
+        let (description, parts) = (opened.description, opened.parts)
         let kernels = try Kernels.chosen()
         precision = options.precision ?? .usual(with: kernels)
         let compute = try Compute(
@@ -96,7 +104,6 @@ public actor Model {
             packsOnUse: options.lowMemory)
         let belongsToTask = compute.isCancelled
         compute.isCancelled = isCancelled
-        let parts = try ModelParts(folder: description)
         networks = try Networks(description, parts, compute)
         compute.isCancelled = belongsToTask
         (self.description, self.compute) = (description, compute)

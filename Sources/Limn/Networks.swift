@@ -20,7 +20,8 @@ extension ModelDescription {
     func tokenizers() throws -> [any Tokenizer] {
         try texts.map { text in
             let positions = text.config.maximumLength
-            let tokenizer = try TokenizerLoader.load(folder: text.tokenizer, maximumLength: positions)
+            let tokenizer = try TokenizerLoader.load(
+                folder: text.tokenizer, maximumLength: positions, padding: text.padding)
             guard tokenizer.maximumLength <= positions else {
                 throw LimnError(
                     "\(path): the tokenizer gives \(tokenizer.maximumLength) tokens, but the text encoder has "

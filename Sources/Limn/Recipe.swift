@@ -98,6 +98,8 @@ struct StoredRequest: Codable, Equatable {
     var schedule: String?
     var eta: Float?
     var clipSkip: Int
+    /// nil: what the model says.
+    var prediction: Prediction?
     var strength: Double?
     var maskBlur: Double
     var initImage: String?
@@ -115,6 +117,7 @@ struct StoredRequest: Codable, Equatable {
         (seed, generator) = (request.seed, request.generator)
         (sampler, schedule, eta, clipSkip) = (request.sampler, request.schedule, request.eta, request.clipSkip)
         (strength, maskBlur) = (request.strength, request.maskBlur)
+        prediction = request.prediction
         initImage = request.initImage.map(Self.digest)
         mask = request.mask.map(Self.digest)
         latents = request.latents.map(Self.digest)
@@ -129,6 +132,7 @@ struct StoredRequest: Codable, Equatable {
         (request.seed, request.generator) = (seed, generator)
         (request.sampler, request.schedule, request.eta) = (sampler, schedule, eta)
         (request.clipSkip, request.strength, request.maskBlur) = (clipSkip, strength, maskBlur)
+        request.prediction = prediction
         return request
     }
 
