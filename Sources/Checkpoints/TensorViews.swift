@@ -28,6 +28,7 @@ package final class ViewedTensors: TensorSource {
     package let views: [String: TensorView]
 
     package var path: String { base.path }
+    package var notes: [String: String] { base.notes }
 
     /// - Throws: `CheckpointError` if a view asks for a tensor that is not there or cannot be seen in that way
     package init(_ base: any TensorSource, _ views: [String: TensorView]) throws {

@@ -209,11 +209,15 @@ package struct OriginalCheckpoint: Sendable {
         }
     }
 
-    /// A file that holds an autoencoder alone under its original names, with or without a prefix; nil if it does not.
+    /// The autoencoder of a file that has one under its original names: alone, with or without a prefix, or as a part of
+    /// a whole checkpoint. nil if there is none.
     package static func autoencoder(in source: any TensorSource) throws -> ViewedTensors? {
-        let keys = source.tensors.keys.filter { !HarmlessNames.containInAutoencoder($0) }.sorted()
         let prefix = (vaePrefixes + [""]).first { source.tensors["\($0)decoder.norm_out.weight"] != nil }
         guard let prefix else { return nil }
+        let isWhole = isOriginal(source.tensors.keys)
+        let keys = source.tensors.keys.filter { key in
+            isWhole ? key.hasPrefix(prefix) : !HarmlessNames.contain(key) && !HarmlessNames.containInAutoencoder(key)
+        }.sorted()
         var views = Views(source: source)
         try addAutoencoder(keys, prefix: prefix, source, to: &views)
         return try ViewedTensors(source, views.all)

@@ -115,7 +115,7 @@ extension SingleFile {
         func found(_ type: PredictionType, _ reason: String) -> Prediction {
             Prediction(type: type, reason: reason, hasZeroSNR: hasZeroSNR)
         }
-        switch notes(checkpoint.source)["modelspec.prediction_type"] {
+        switch checkpoint.source.notes["modelspec.prediction_type"] {
         case "epsilon"?: return found(.epsilon, "its note modelspec.prediction_type")
         case "v"?, "v_prediction"?: return found(.velocity, "its note modelspec.prediction_type")
         default: break
@@ -138,10 +138,6 @@ extension SingleFile {
         let mean = values.reduce(0, +) / Float(values.count)
         let variance = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Float(values.count)
         return variance.squareRoot() > 0.09 ? .velocity : .epsilon
-    }
-
-    package static func notes(_ source: any TensorSource) -> [String: String] {
-        (source as? SafetensorsFile)?.metadata ?? [:]
     }
 }
 
