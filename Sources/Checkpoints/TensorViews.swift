@@ -49,14 +49,16 @@ package final class ViewedTensors: TensorSource {
             guard checkedCount(shape) == first.elementCount else {
                 throw failure("its shape is \(first.shape), but one like \(shape) was expected")
             }
-            return TensorInfo(name: name, dtype: first.dtype, shape: shape, byteCount: first.byteCount)
+            return TensorInfo(
+                name: name, dtype: first.dtype, shape: shape, byteCount: first.byteCount,
+                quantization: first.quantization)
         case .rows(_, let rows):
             guard let count = first.shape.first, count > 0, rows.lowerBound >= 0, rows.upperBound <= count,
                 first.byteCount % count == 0
             else { throw failure("its shape \(first.shape) has no rows \(rows.lowerBound) to \(rows.upperBound)") }
             return TensorInfo(
                 name: name, dtype: first.dtype, shape: [rows.count] + first.shape.dropFirst(),
-                byteCount: first.byteCount / count * rows.count)
+                byteCount: first.byteCount / count * rows.count, quantization: first.quantization)
         case .transposed:
             guard first.shape.count == 2 else {
                 throw failure("its shape is \(first.shape), but a matrix was expected")

@@ -100,9 +100,9 @@ extension Inspection.Part {
         // A header is checked against the file's length, so the sums stay far below Int's end.
         var (parameters, bytes) = (0, 0)
         for tensor in source.tensors.values {
-            types[tensor.dtype.rawValue, default: 0] += 1
+            types[tensor.storedType, default: 0] += 1
             parameters += tensor.elementCount
-            bytes += tensor.byteCount
+            bytes += tensor.storedByteCount
         }
         tensorsByType = types
         listing = listsTensors ? source.tensors.values.map(Inspection.Tensor.init).sorted { $0.name < $1.name } : nil
@@ -111,7 +111,7 @@ extension Inspection.Part {
 }
 
 extension Inspection.Tensor {
-    init(_ tensor: TensorInfo) { (name, type, shape) = (tensor.name, tensor.dtype.rawValue, tensor.shape) }
+    init(_ tensor: TensorInfo) { (name, type, shape) = (tensor.name, tensor.storedType, tensor.shape) }
 }
 
 // MARK: - Folders

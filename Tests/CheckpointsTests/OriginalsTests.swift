@@ -24,7 +24,7 @@ struct OriginalsTests {
     }
 
     private static func open(_ name: String, prefersAverages: Bool = false) throws -> OriginalCheckpoint {
-        let source = try SafetensorsFile(path: Fixtures.path("originals/\(name).safetensors"))
+        let source = try openTensors(file: Fixtures.path("originals/\(name).safetensors"))
         return try OriginalCheckpoint(source, prefersAverages: prefersAverages)
     }
 
@@ -133,8 +133,42 @@ struct OriginalsTests {
         }
     }
 
+    /// stable-diffusion.cpp's files have transformers' names for OpenCLIP's encoder too, with the projection unturned.
+    @Test func openCLIPUnderTransformersNames() throws {
+        let source = try openTensors(file: Fixtures.path("originals/xl.safetensors"))
+        let usual = try OriginalCheckpoint(source)
+        var views: [String: TensorView] = [:]
+        for (key, info) in source.tensors where !key.hasPrefix("conditioner.embedders.1.") {
+            let name = key.replacing("conditioner.embedders.0.", with: "cond_stage_model.")
+            views[name] = .whole(key, shape: info.shape)
+        }
+        let second = try #require(usual.parts[.textEncoder2])
+        for (name, view) in second.views where name != "text_projection.weight" {
+            views["cond_stage_model.1.transformer." + name] = view
+        }
+        let projection = "conditioner.embedders.1.model.text_projection"
+        views["cond_stage_model.1.transformer.text_model.text_projection"] = .whole(
+            projection, shape: try source.info(projection).shape)
+        let renamed = try OriginalCheckpoint(ViewedTensors(source, views))
+        #expect(renamed.family == .xlBase && renamed.unknown == [])
+        #expect(renamed.encoders == usual.encoders)
+        for (part, tensors) in usual.parts {
+            #expect(renamed.parts[part]?.tensors == tensors.tensors)
+        }
+        let key = "text_projection.weight"
+        #expect(try #require(renamed.parts[.textEncoder2]).float32(key) == second.float32(key))
+        // An encoder of 1024 channels, alone, is Stable Diffusion 2's.
+        let wide = "cond_stage_model.transformer.text_model."
+        let sd2 = try OriginalCheckpoint(
+            ShapesOnly([
+                wide + "embeddings.token_embedding.weight": [49408, 1024], wide + "encoder.layers.22.x": [1],
+                wide + "encoder.layers.23.x": [1],
+            ]))
+        #expect(sd2.family == .sd2 && sd2.unusedLayer == [wide + "encoder.layers.23.x"])
+    }
+
     @Test func autoencoderAlone() throws {
-        let whole = try SafetensorsFile(path: Fixtures.path("originals/sd1.safetensors"))
+        let whole = try openTensors(file: Fixtures.path("originals/sd1.safetensors"))
         let prefix = "first_stage_model."
         let keys = whole.tensors.keys.filter { $0.hasPrefix(prefix) }
         let bare = try ViewedTensors(

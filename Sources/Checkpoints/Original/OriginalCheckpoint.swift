@@ -51,6 +51,8 @@ package struct OriginalCheckpoint: Sendable {
         ("cond_stage_model.model.", .textEncoder, .openCLIP),
         ("conditioner.embedders.0.transformer.", .textEncoder, .clip),
         ("conditioner.embedders.1.model.", .textEncoder2, .openCLIP),
+        // stable-diffusion.cpp gives both encoders transformers' names in the files that it writes.
+        ("cond_stage_model.1.transformer.", .textEncoder2, .clip),
         // The refiner's only one; diffusers counts it as the second.
         ("conditioner.embedders.0.model.", .textEncoder2, .openCLIP),
     ]
@@ -69,9 +71,19 @@ package struct OriginalCheckpoint: Sendable {
             sorted.unet, source, averages: prefersAverages && hasAverages ? sorted.averages : nil)
         views[.vae] = try Self.autoencoder(sorted.vae, source)
         var unused: [String] = []
+        var kinds = sorted.encoders.mapValues(\.kind)
+        if let encoder = sorted.encoders[.textEncoder2], encoder.kind == .clip { kinds[.textEncoder2] = .openCLIP }
+        if let encoder = sorted.encoders[.textEncoder], sorted.encoders[.textEncoder2] == nil,
+            Self.width(of: encoder, source) == Self.openCLIPWidth
+        {
+            kinds[.textEncoder] = .openCLIP
+        }
         for (part, encoder) in sorted.encoders {
             switch encoder.kind {
-            case .clip: views[part] = try Self.clip(encoder, source)
+            case .clip:
+                let (found, rest) = try Self.clip(encoder, source, kinds[part] ?? .clip)
+                views[part] = found
+                unused += rest
             case .openCLIP:
                 let isPenultimate = encoder.prefix == "cond_stage_model.model."
                 let (found, rest) = try Self.openCLIP(encoder, source, dropsLast: isPenultimate)
@@ -80,9 +92,26 @@ package struct OriginalCheckpoint: Sendable {
             }
         }
         parts = try views.mapValues { try ViewedTensors(source, $0.all) }
-        (self.source, encoders) = (source, sorted.encoders.mapValues(\.kind))
+        (self.source, encoders) = (source, kinds)
         (harmless, unusedLayer, unknown) = (sorted.harmless, unused.sorted(), sorted.unknown)
-        family = sorted.family
+        family = Self.family(kinds)
+    }
+
+    private static func family(_ kinds: [CheckpointPart: TextEncoderKind]) -> Family? {
+        switch (kinds[.textEncoder], kinds[.textEncoder2]) {
+        case (.clip, .openCLIP): .xlBase
+        case (nil, .openCLIP): .xlRefiner
+        case (.clip, nil): .sd1
+        case (.openCLIP, nil): .sd2
+        default: nil
+        }
+    }
+
+    /// How wide OpenCLIP's encoder in Stable Diffusion 2 is; CLIP's in Stable Diffusion 1 has 768 channels.
+    private static let openCLIPWidth = 1024
+
+    private static func width(of encoder: Encoder, _ source: any TensorSource) -> Int? {
+        source.tensors[encoder.prefix + "text_model.embeddings.token_embedding.weight"]?.shape.last
     }
 
     // MARK: Sorting
@@ -119,16 +148,6 @@ package struct OriginalCheckpoint: Sendable {
                 encoders[part, default: Encoder(prefix: prefix, kind: kind)].keys.append(key)
             } else {
                 unknown.append(key)
-            }
-        }
-
-        var family: Family? {
-            switch (encoders[.textEncoder]?.kind, encoders[.textEncoder2]?.kind) {
-            case (.clip, .openCLIP): .xlBase
-            case (nil, .openCLIP): .xlRefiner
-            case (.clip, nil): .sd1
-            case (.openCLIP, nil): .sd2
-            default: nil
             }
         }
     }
@@ -223,15 +242,32 @@ package struct OriginalCheckpoint: Sendable {
         return try ViewedTensors(source, views.all)
     }
 
-    private static func clip(_ encoder: Encoder, _ source: any TensorSource) throws -> Views {
+    /// An encoder with transformers' names, be it CLIP's own or an OpenCLIP that was renamed.
+    ///
+    /// - Returns: the views, and the keys of Stable Diffusion 2's last layer, which is left out
+    private static func clip(
+        _ encoder: Encoder, _ source: any TensorSource, _ kind: TextEncoderKind
+    ) throws -> (Views, unused: [String]) {
         var views = Views(source: source)
+        var unused: [String] = []
+        let isStableDiffusion2 = kind == .openCLIP && encoder.prefix == "cond_stage_model.transformer."
         for key in encoder.keys {
             let name = String(key.dropFirst(encoder.prefix.count))
+            if name == "text_model." + OpenCLIPNames.projection, !isStableDiffusion2 {
+                try views.add(OpenCLIPNames.diffusersProjection, .transposed(key))
+                continue
+            }
+            if isStableDiffusion2,
+                name.hasPrefix("text_model.encoder.layers.23.") || name == "text_model." + OpenCLIPNames.projection
+            {
+                unused.append(key)
+                continue
+            }
             // Files from before transformers 4 have no `text_model` level.
             let isBare = !name.hasPrefix("text_model.") && !name.hasPrefix("text_projection.")
             try views.add(isBare ? "text_model." + name : name, whole: key)
         }
-        return views
+        return (views, unused)
     }
 
     /// - Parameter dropsLast: the last layer of the published file is left out, as diffusers does, for nothing is ever
