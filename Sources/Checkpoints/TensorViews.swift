@@ -74,7 +74,9 @@ package final class ViewedTensors: TensorSource {
                     throw failure(
                         "its \(parts.count) parts are of different types or shapes, and cannot be joined into one")
                 }
-                rows += count
+                let (sum, overflow) = rows.addingReportingOverflow(count)
+                guard !overflow else { throw failure("its parts are too large to be joined") }
+                rows = sum
             }
             return TensorInfo(
                 name: name, dtype: first.dtype, shape: [rows] + first.shape.dropFirst(),
@@ -141,6 +143,8 @@ package final class ViewedTensors: TensorSource {
     private func transpose(
         _ bytes: UnsafeRawBufferPointer, _ info: TensorInfo, into copy: UnsafeMutableRawBufferPointer
     ) {
+        // An empty matrix may claim any number of empty rows.
+        guard info.byteCount > 0 else { return }
         let (rows, columns) = (info.shape[0], info.shape[1])
         func move<Element: BitwiseCopyable>(_: Element.Type) {
             let size = MemoryLayout<Element>.stride

@@ -1,5 +1,6 @@
 import Checkpoints
 import FoundationEssentials
+import Glibc
 import Models
 
 /// A model as something to be written down again: its weights under the names that diffusers has today, and what its
@@ -66,7 +67,7 @@ struct ModelContents {
             let place = path + "/" + name
             guard FileManager.default.fileExists(atPath: place, isDirectory: &isFolder) else { continue }
             if !isFolder {
-                if name == "limn.json" { files.append((name, .copy(of: place))) }
+                if name == "limn.json", Self.isSmallFile(place) { files.append((name, .copy(of: place))) }
                 continue
             }
             let inside = try Self.names(in: place).filter { !$0.hasPrefix(".") }
@@ -89,12 +90,11 @@ struct ModelContents {
 
     /// Vocabularies have up to some ten megabytes; weights do not count as small whatever their size.
     private static func isSmallFile(_ path: String) -> Bool {
-        var isFolder = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), !isFolder,
-            let size = try? FileManager.default.attributesOfItem(atPath: path)[.size] as? UInt64
-        else { return false }
+        // Behind links, too, only ordinary files are read: a pipe would be waited for, a device read for ever.
+        var status = stat()
+        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return false }
         let endings = [".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".gguf", ".onnx", ".msgpack", ".h5"]
-        return size <= 64 << 20 && !endings.contains(where: path.hasSuffix)
+        return status.st_size <= 64 << 20 && !endings.contains(where: path.hasSuffix)
     }
 
     // MARK: Single files
@@ -122,7 +122,9 @@ struct ModelContents {
         for text in description.texts {
             let name = text.part == .textEncoder ? "tokenizer" : "tokenizer_2"
             for inside in try Self.names(in: folder)
-            where ["vocab.json", "merges.txt", "tokenizer.json", "added_tokens.json"].contains(inside) {
+            where ["vocab.json", "merges.txt", "tokenizer.json", "added_tokens.json"].contains(inside)
+                && Self.isSmallFile(folder + "/" + inside)
+            {
                 files.append(("\(name)/\(inside)", .copy(of: folder + "/" + inside)))
             }
             let end = JSONValue.string("<|endoftext|>")

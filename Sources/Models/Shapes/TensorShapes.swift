@@ -41,7 +41,8 @@ package struct TensorShapes: Sendable {
         guard let shape = shapes[key] else {
             throw ModelError("\(path): the tensor \(key) is missing, without which the network's form cannot be told")
         }
-        guard shape.indices.contains(dimension), shape[dimension] > 0 else {
+        // With values in it, no dimension is larger than the file: what follows cannot overflow.
+        guard shape.indices.contains(dimension), shape.allSatisfy({ $0 > 0 }) else {
             throw ModelError("\(path): the tensor \(key) has the shape \(shape), which is none that it can have")
         }
         return shape[dimension]
