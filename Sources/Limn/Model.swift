@@ -21,6 +21,10 @@ public struct LoadOptions: Sendable, Equatable {
     /// Whether tensors of a LoRA that find no place in the model are left out, to be found in `Model.warnings`, instead
     /// of being an error.
     public var isLenientWithLoRAs = false
+    /// The folder of a tokenizer, for a model that is a single file; nil to look beside the file.
+    public var tokenizer: String?
+    /// Takes the averaged weights (EMA) of the UNet where a single file has both these and the last ones.
+    public var prefersAverages = false
 
     public init(
         threads: Int? = nil, precision: Precision? = nil, lowMemory: Bool = false, loras: [LoRA] = []
@@ -89,7 +93,8 @@ public actor Model {
     private let executor: ModelExecutor
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    /// Loads a diffusers folder and packs its weights for this CPU.
+    /// Loads a diffusers folder, or a single file with the original names of Stable Diffusion 1, 2 or XL, and packs its
+    /// weights for this CPU.
     ///
     /// - Throws: `LimnError` naming the file and what is wrong with it: a part missing or of an unsupported class, a
     ///   tensor missing, left over or misshapen; `CancellationError` if the task was cancelled
@@ -112,7 +117,10 @@ public actor Model {
         guard (1...1024).contains(threads) else {
             throw LimnError("\(threads) threads are not possible; give 1 to 1024", isUsage: true)
         }
-        let description = try ModelDescription(folder: path)
+        let opened = try OpenedModel(
+            path: path,
+            options: .init(tokenizer: options.tokenizer, prefersAverages: options.prefersAverages))
+        let description = opened.description
         let kernels = try Kernels.chosen()
         precision = options.precision ?? .usual(with: kernels)
         let compute = try Compute(
@@ -120,13 +128,12 @@ public actor Model {
             packsOnUse: options.lowMemory)
         let belongsToTask = compute.isCancelled
         compute.isCancelled = isCancelled
-        let ownParts = try ModelParts(folder: description)
         let words = try options.embeddings.map { try TextualInversion(path: $0) }
         // A picture drawn with a learnt word is not what the model alone would draw.
-        fingerprint = words.isEmpty ? ownParts.fingerprint : ownParts.fingerprint(with: words)
+        fingerprint = words.isEmpty ? opened.parts.fingerprint : opened.parts.fingerprint(with: words)
         storedLoRAs = try options.loras.map { try StoredLoRA($0) }
         loras = options.loras
-        let (parts, warnings) = try ownParts.merging(
+        let (parts, warnings) = try opened.parts.merging(
             options.loras, description, isLenient: options.isLenientWithLoRAs)
         self.warnings = warnings
         watch?.lap("opening")

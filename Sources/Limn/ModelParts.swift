@@ -3,21 +3,19 @@ import Layers
 import Models
 import Tensors
 
-/// The weights of a model's networks, opened but not yet packed.
-package struct ModelParts {
-    package enum Part: String, CaseIterable, Sendable {
-        case textEncoder = "text_encoder"
-        case textEncoder2 = "text_encoder_2"
-        case unet
-        case vae
-
-        package var base: String {
-            switch self {
-            case .textEncoder, .textEncoder2: "model"
-            case .unet, .vae: "diffusion_pytorch_model"
-            }
+extension CheckpointPart {
+    /// The name of its weights' file in a diffusers folder, without what follows the first dot.
+    package var base: String {
+        switch self {
+        case .textEncoder, .textEncoder2: "model"
+        case .unet, .vae: "diffusion_pytorch_model"
         }
     }
+}
+
+/// The weights of a model's networks, opened but not yet packed.
+package struct ModelParts {
+    package typealias Part = CheckpointPart
 
     package let sources: [Part: any TensorSource]
 

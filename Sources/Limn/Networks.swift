@@ -26,7 +26,7 @@ extension ModelDescription {
         try texts.map { text in
             let positions = text.config.maximumLength
             let tokenizer = try TokenizerLoader.load(
-                folder: text.tokenizer, maximumLength: positions,
+                folder: text.tokenizer, maximumLength: positions, padding: text.padding,
                 learnt: words.map { LearntToken(name: $0.name, count: $0.count) })
             guard tokenizer.maximumLength <= positions else {
                 throw LimnError(

@@ -22,6 +22,8 @@ struct PreparedRequest {
     let sampler: any Sampler
     let firstStep: Int
     let generator: GeneratorName
+    /// What the network predicts.
+    let prediction: PredictionType
     /// The picture to start from, at the size of the result.
     let initImage: Image?
     let mask: Mask?
@@ -94,6 +96,9 @@ struct PreparedRequest {
             samplerName = parsed.sampler
             schedule = schedule ?? parsed.schedule
         }
+        var scheduler = scheduler
+        if let prediction = request.prediction { scheduler.predictionType = prediction.type }
+        prediction = scheduler.predictionType
         sampler = try makeSampler(
             samplerName, schedule: schedule, steps: request.steps, eta: request.eta, config: scheduler)
         let strength = request.strength ?? (kind == .inpainting ? 1 : 0.75)

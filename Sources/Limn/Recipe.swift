@@ -101,6 +101,8 @@ struct StoredRequest: Codable, Equatable {
     var schedule: String?
     var eta: Float?
     var clipSkip: Int
+    /// nil: what the model says.
+    var prediction: Prediction?
     var strength: Double?
     var maskBlur: Double
     /// nil: false.
@@ -126,6 +128,7 @@ struct StoredRequest: Codable, Equatable {
         (sampler, schedule, eta, clipSkip) = (request.sampler, request.schedule, request.eta, request.clipSkip)
         (strength, maskBlur) = (request.strength, request.maskBlur)
         vaeTiling = request.vaeTiling == true ? true : nil
+        prediction = request.prediction
         initImage = request.initImage.map(Self.digest)
         mask = request.mask.map(Self.digest)
         latents = request.latents.map(Self.digest)
@@ -141,6 +144,7 @@ struct StoredRequest: Codable, Equatable {
         (request.sampler, request.schedule, request.eta) = (sampler, schedule, eta)
         (request.clipSkip, request.strength, request.maskBlur) = (clipSkip, strength, maskBlur)
         request.vaeTiling = vaeTiling
+        request.prediction = prediction
         return request
     }
 

@@ -41,6 +41,7 @@ struct Generation {
         options.lowMemory = flags.words.lowMemory
         options.embeddings = flags.words.embeddings
         (options.loras, options.isLenientWithLoRAs) = (loras, flags.lora.isLenient)
+        (options.tokenizer, options.prefersAverages) = (flags.words.tokenizer, flags.words.ema)
         // A picture is drawn again with the arithmetic that it was drawn with.
         if flags.machine.precision == nil, let own = recipe?.precision { options.precision = own }
         let model = try await Model.load(from: path, options: options)
