@@ -108,6 +108,7 @@ def kohya():
             tensors[stem + ".lora_up.weight"] = up.half()
             tensors[stem + ".alpha"] = torch.tensor(3.0).half()
     diffusers_case("kohya", tensors, strength=0.75)
+    torch.save(tensors, fixture("loras", "kohya.pt"))
 
     base, merged = base_weights(pipe), {}
     for index, key in enumerate(k for k in list(tensors) if k.endswith(".alpha")):
