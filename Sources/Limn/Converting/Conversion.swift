@@ -106,7 +106,7 @@ public struct Conversion: Sendable {
                 "\(input): this is \(FileKind(source).description), no whole model; --vae and --ema do not go with it",
                 isUsage: true)
         }
-        let copies = try MergedTensors([source], path: input)
+        let copies = try JoinedTensors([source], path: input)
         return try write(
             copies, notes: source.notes, remarks: ["\(FileKind(source).description), under the names that it has"],
             progress)
