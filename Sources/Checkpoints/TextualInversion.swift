@@ -21,7 +21,7 @@ package struct TextualInversion: Sendable {
 
     /// - Throws: `CheckpointError` if the file cannot be opened, or holds no such thing
     package init(path: String) throws {
-        try self.init(try SafetensorsFile(path: path))
+        try self.init(try openTensors(file: path))
     }
 
     init(_ source: any TensorSource) throws {
