@@ -6,7 +6,8 @@ package protocol TensorSource: Sendable {
     /// What there is, by name.
     var tensors: [String: TensorInfo] { get }
 
-    /// Numbers and short texts that stand beside the tensors.
+    /// Numbers and short texts that stand beside the tensors, what the file says about itself; empty where it says
+    /// nothing.
     var notes: [String: String] { get }
 
     /// The stored bytes of a tensor, little-endian and row-major, valid only within `body`; they need not be

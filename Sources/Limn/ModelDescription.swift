@@ -14,9 +14,13 @@ package struct ModelDescription: Sendable {
         /// Where the tokenizer's files lie.
         package var tokenizer: String
         package var config: any TextEncoderConfig
+        /// What fills texts up, where the tokenizer's own files do not decide that.
+        package var padding: String?
 
-        package init(part: ModelParts.Part, tokenizer: String, config: any TextEncoderConfig) {
-            (self.part, self.tokenizer, self.config) = (part, tokenizer, config)
+        package init(
+            part: ModelParts.Part, tokenizer: String, config: any TextEncoderConfig, padding: String? = nil
+        ) {
+            (self.part, self.tokenizer, self.config, self.padding) = (part, tokenizer, config, padding)
         }
     }
 

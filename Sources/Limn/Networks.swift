@@ -26,7 +26,7 @@ extension ModelDescription {
         try texts.map { text in
             let positions = text.config.maximumLength
             let tokenizer = try TokenizerLoader.load(
-                folder: text.tokenizer, maximumLength: positions,
+                folder: text.tokenizer, maximumLength: positions, padding: text.padding,
                 learnt: words.map { LearntToken(name: $0.name, count: $0.count) })
             guard tokenizer.maximumLength <= positions else {
                 throw LimnError(
@@ -43,9 +43,11 @@ extension Networks {
     ///
     /// - Parameter words: learnt ones that prompts may hold
     init(
-        _ description: ModelDescription, _ parts: ModelParts, words: [TextualInversion] = [], _ compute: Compute
+        _ description: ModelDescription, _ parts: ModelParts, words: [TextualInversion] = [], _ compute: Compute,
+        _ watch: LoadWatch? = nil
     ) throws {
         let tokenizers = try description.tokenizers(words)
+        watch?.lap("tokenizer")
         texts = try zip(description.texts, tokenizers).map { text, tokenizer in
             var learnt: [Int: [Float]] = [:]
             for (word, ids) in zip(words, tokenizer.learntIDs) {
@@ -54,7 +56,10 @@ extension Networks {
             }
             return TextReader(tokenizer: tokenizer, encoder: try parts.text(text, compute), learnt: learnt)
         }
+        watch?.lap("packing the text")
         unet = try parts.unet(description.unet, compute)
+        watch?.lap("packing the UNet")
         vae = try parts.vae(description.vae, compute)
+        watch?.lap("packing the VAE")
     }
 }

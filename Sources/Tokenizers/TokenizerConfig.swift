@@ -58,6 +58,12 @@ struct TokenizerConfig: Sendable {
         named.first { $0.role == role }?.token ?? AddedToken(content)
     }
 
+    /// Puts another token in a role than the files do.
+    mutating func setToken(_ role: String, _ content: String) {
+        named.removeAll { $0.role == role }
+        named.append((role, added.first { $0.content == content } ?? AddedToken(content)))
+    }
+
     private static func length(_ json: JSON?, file: String) throws -> Int? {
         guard let json else { return nil }
         guard let number = json.number, number >= 1 else {

@@ -12,25 +12,28 @@ package enum TokenizerLoader {
     /// tokenizer.json if there is one, as transformers prefers it; otherwise vocab.json and merges.txt, or
     /// spiece.model, sentencepiece.bpe.model or tokenizer.model.
     ///
-    /// - Parameter maximumLength: the most ids that the text encoder takes, its `max_position_embeddings`. The
-    ///   folder's `model_max_length` counts if it is smaller.
-    /// - Parameter learnt: names of embeddings, and how many tokens each stands for.
+    /// - Parameters:
+    ///   - maximumLength: the most ids that the text encoder takes, its `max_position_embeddings`. The
+    ///     folder's `model_max_length` counts if it is smaller.
+    ///   - padding: the token that fills texts up, in place of the one that a CLIP tokenizer's folder names
+    ///   - learnt: names of embeddings, and how many tokens each stands for
     /// - Throws: `TokenizerError`.
     package static func load(
-        folder: String, maximumLength: Int? = nil, learnt: [LearntToken] = []
+        folder: String, maximumLength: Int? = nil, padding: String? = nil, learnt: [LearntToken] = []
     ) throws -> any Tokenizer {
         guard InputFile.isFolder(folder) else {
             throw TokenizerError.unreadable(file: folder, reason: "no such folder")
         }
         let file = folder + "/tokenizer.json"
         let json = InputFile.exists(file) ? try JSON.read(file: file) : nil
-        let config = try TokenizerConfig(folder: folder, tokenizerJSON: json)
+        var config = try TokenizerConfig(folder: folder, tokenizerJSON: json)
         let length = min(config.modelMaxLength ?? maximumLength ?? usualLength, maximumLength ?? .max)
         guard (3...TokenizerConfig.longest).contains(length) else {
             throw TokenizerError.badLength(folder: folder, length: length)
         }
         switch try kind(config, json) {
         case .clip:
+            if let padding { config.setToken("pad", padding) }
             let vocabulary =
                 try json.map { try CLIPVocabulary(folder: folder, tokenizerJSON: $0) }
                 ?? CLIPVocabulary(folder: folder)

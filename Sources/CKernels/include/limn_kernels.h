@@ -221,3 +221,10 @@ void limn_rows_to_int8(const limn_kernels *kernels, limn_element element, const 
 void limn_stored_to_f32(const limn_kernels *kernels, limn_stored stored, const void *x, long count, float *output);
 // Whether none of them is infinite or no number.
 bool limn_stored_is_finite(limn_stored stored, const void *x, long count);
+
+// ---- Merging --------------------------------------------------------------------------------------------------
+
+// result = keep·result + scale·left·right; left is [rows, depth], right [depth, columns], all row-major. Sizes below
+// 2³¹; with keep 0, what result holds is not read.
+void limn_add_product(long rows, long columns, long depth, float scale, const float *left, const float *right,
+                      float keep, float *result);
