@@ -23,6 +23,7 @@ struct ProgramTests {
             "--sampler, --sampling-method", "--schedule, --scheduler",
             "--eta", "--clip-skip", "-o, --output", "-b, --batch-count", "--save-latents", "--json", "--quiet",
             "-t, --threads", "--precision", "--low-memory", "--vae-tiling", "-h, --help", "--version",
+            "--lora ", "--lora-dir", "--lora-lenient",
         ] {
             #expect(help.contains(flag), "\(flag)")
         }
