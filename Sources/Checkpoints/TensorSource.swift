@@ -6,7 +6,7 @@ package protocol TensorSource: Sendable {
     /// What there is, by name.
     var tensors: [String: TensorInfo] { get }
 
-    /// What the file says about itself, text to text; empty where it says nothing.
+    /// Numbers and short texts that stand beside the tensors.
     var notes: [String: String] { get }
 
     /// The stored bytes of a tensor, little-endian and row-major, valid only within `body`; they need not be

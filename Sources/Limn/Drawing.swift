@@ -24,7 +24,7 @@ extension Model {
         let conditioning = try timed(\.textEncoder) { try condition(job, tell: tell) }
         let textSeconds = seconds.textEncoder
         let shape = latentShape(job)
-        try networks.vae.planDecoding(height: shape.height, width: shape.width, compute)
+        try networks.vae.planDecoding(height: shape.height, width: shape.width, compute, tiling: job.vaeTiling)
         try networks.unet.plan(height: shape.height, width: shape.width, conditioning.first, compute)
         for index in 0..<request.count {
             seconds = StageSeconds()
@@ -36,7 +36,8 @@ extension Model {
             let denoiser = try Denoiser(
                 unet: networks.unet, conditioning: conditioning, prediction: job.prediction,
                 guidanceScale: job.guidanceScale, imageGuidanceScale: job.imageGuidanceScale,
-                guidanceRescale: request.guidanceRescale, cacheInterval: request.cacheInterval, extra: start.extraChannels, shape: shape, compute: compute)
+                guidanceRescale: request.guidanceRescale, cacheInterval: request.cacheInterval,
+                extra: start.extraChannels, shape: shape, compute: compute)
             report(.denoising(step: 0, steps: job.steps), index)
             let latents = try timed(\.unet) {
                 makeRoom()
@@ -45,7 +46,7 @@ extension Model {
                 var last = Compute.seconds
                 return try job.sampler.sample(
                     start.latents, from: job.firstStep, denoise: denoiser.denoised,
-                    noise: { generator.normal(start.latents.count) },
+                    noise: { generator.normal(in: start.latents.pool) },
                     afterStep: { step, x in
                         let now = Compute.seconds
                         report(
@@ -53,7 +54,8 @@ extension Model {
                             secondsPerStep: now - last)
                         last = now
                         return start.restored(x, after: step, job.sampler)
-                    })
+                    }
+                ).values
             }
             report(.decoding, index)
             makeRoom()
@@ -103,7 +105,7 @@ extension Model {
         let tensor = try Tensor(
             batch: 1, height: shape.height, width: shape.width, channels: shape.channels,
             values: shape.channelsLast(scaled))
-        let decoded = try networks.vae.decode(tensor, compute)
+        let decoded = try networks.vae.decode(tensor, compute, tiling: job.vaeTiling)
         var image = try Image(signed: decoded.buffer, width: job.width, height: job.height)
         if let mask = job.mask, let original = job.initImage {
             let soft = try mask.blurred(sigma: job.request.maskBlur)

@@ -1,3 +1,4 @@
+import Checkpoints
 import Models
 import Sampling
 import Tensors
@@ -9,12 +10,16 @@ public struct LoadOptions: Sendable, Equatable {
     /// Arithmetic of the networks; nil for bfloat16 products where the CPU does them faster, else float32.
     public var precision: Precision?
     /// Leaves weights in their files and packs them when they are used, all those for which there is no room within
-    /// about 1.5 GB; the pictures are the same. The files must not be changed while the model lives.
+    /// about 1.5 GB. Up to one tile of `Request.vaeTiling` (512 pixels of Stable Diffusion) the pictures are the same;
+    /// larger ones go through the VAE in tiles, and so differ slightly, unless the request says otherwise. The files must
+    /// not be changed while the model lives.
     public var lowMemory = false
     /// The folder of a tokenizer, for a model that is a single file; nil to look beside the file.
     public var tokenizer: String?
     /// Takes the averaged weights (EMA) of the UNet where a single file has both these and the last ones.
     public var prefersAverages = false
+    /// Files of learnt words (textual inversions), each to be used in prompts by its name.
+    public var embeddings: [String] = []
 
     public init(threads: Int? = nil, precision: Precision? = nil, lowMemory: Bool = false) {
         (self.threads, self.precision, self.lowMemory) = (threads, precision, lowMemory)
@@ -104,7 +109,8 @@ public actor Model {
             packsOnUse: options.lowMemory)
         let belongsToTask = compute.isCancelled
         compute.isCancelled = isCancelled
-        networks = try Networks(description, parts, compute)
+        let words = try options.embeddings.map { try TextualInversion(path: $0) }
+        networks = try Networks(description, parts, words: words, compute)
         compute.isCancelled = belongsToTask
         (self.description, self.compute) = (description, compute)
         self.path = path
@@ -113,7 +119,8 @@ public actor Model {
         sizeMultiple = description.vae.factor
         ownSize = description.unet.sampleSize * description.vae.factor
         isInpainting = description.input == .maskedPicture
-        fingerprint = parts.fingerprint
+        // A picture drawn with a learnt word is not what the model alone would draw.
+        fingerprint = words.isEmpty ? parts.fingerprint : parts.fingerprint(with: words)
         scheduler = description.scheduler
         executor = ModelExecutor()
     }
@@ -156,7 +163,8 @@ public actor Model {
 
     private func run(_ request: Request, tell: (Event) -> Void) throws {
         try withLimnErrors {
-            let job = try PreparedRequest(request, description: description, scheduler: scheduler)
+            let job = try PreparedRequest(
+                request, description: description, scheduler: scheduler, lowMemory: compute.weights != nil)
             try draw(job, tell: tell)
         }
     }

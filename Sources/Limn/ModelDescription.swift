@@ -99,7 +99,7 @@ package struct ModelDescription: Sendable {
     private func check() throws {
         func fail(_ text: String) -> LimnError { LimnError("\(path): \(text)") }
         let width = texts.reduce(0) { $0 + $1.config.channels }
-        for channels in Set(unet.crossAttentionChannels) where channels != width {
+        for channels in unet.textChannels where channels != width {
             let encoders = texts.count == 1 ? "the text encoder is" : "the text encoders together are"
             throw fail(
                 "\(encoders) \(width) wide, but the UNet was made for \(channels); they are not parts of one model")
@@ -110,7 +110,9 @@ package struct ModelDescription: Sendable {
                     + "are not parts of one model")
         }
         try checkInput(fail)
-        if isXL { try checkAddition(fail) } else if texts.count > 1 {
+        if isXL {
+            try checkAddition(fail)
+        } else if texts.count > 1 {
             throw fail("there are two text encoders, but a UNet that has no use for the second's pooled text")
         }
     }

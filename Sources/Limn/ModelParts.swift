@@ -70,6 +70,19 @@ package struct ModelParts {
         }
         return hash.text
     }
+
+    /// The fingerprint of the model with learnt words.
+    func fingerprint(with words: [TextualInversion]) -> String {
+        var hash = FNV1a()
+        for byte in fingerprint.utf8 { hash.add(byte: byte) }
+        for word in words {
+            for byte in word.name.utf8 { hash.add(byte: byte) }
+            for value in word.values {
+                withUnsafeBytes(of: value.bitPattern.littleEndian) { for byte in $0 { hash.add(byte: byte) } }
+            }
+        }
+        return hash.text
+    }
 }
 
 /// How each network is built of its part: the one list of them.

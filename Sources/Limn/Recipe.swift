@@ -70,6 +70,8 @@ public struct Recipe: Sendable {
         }
         try check(stored.latents, latents.map(StoredRequest.digest), "the starting noise it was made from", "--latents")
         var request = stored.request
+        // An exact form that does not speak of tiles was drawn without, which is not to be left open then.
+        if isExact { request.vaeTiling = request.vaeTiling ?? false }
         (request.initImage, request.mask, request.latents) = (initImage, mask, latents)
         return request
     }
@@ -102,6 +104,8 @@ struct StoredRequest: Codable, Equatable {
     var prediction: Prediction?
     var strength: Double?
     var maskBlur: Double
+    /// nil: false.
+    var vaeTiling: Bool?
     var initImage: String?
     var mask: String?
     var latents: String?
@@ -118,6 +122,7 @@ struct StoredRequest: Codable, Equatable {
         (sampler, schedule, eta, clipSkip) = (request.sampler, request.schedule, request.eta, request.clipSkip)
         (strength, maskBlur) = (request.strength, request.maskBlur)
         prediction = request.prediction
+        vaeTiling = request.vaeTiling == true ? true : nil
         initImage = request.initImage.map(Self.digest)
         mask = request.mask.map(Self.digest)
         latents = request.latents.map(Self.digest)
@@ -133,6 +138,7 @@ struct StoredRequest: Codable, Equatable {
         (request.sampler, request.schedule, request.eta) = (sampler, schedule, eta)
         (request.clipSkip, request.strength, request.maskBlur) = (clipSkip, strength, maskBlur)
         request.prediction = prediction
+        request.vaeTiling = vaeTiling
         return request
     }
 

@@ -42,6 +42,7 @@ extension StoredRequest {
         add("Mask blur", mask == nil ? nil : Self.shown(Float(maskBlur)))
         add("Eta", eta.map(Self.shown))
         add("Clip skip", clipSkip == 1 ? nil : "\(clipSkip)")
+        add("VAE tiling", vaeTiling == true ? "on" : nil)
         add("RNG", generator)
         add("Version", version.map { "limn \($0)" })
         return PictureParameters(prompt: prompt, negativePrompt: negativePrompt, fields: fields)
@@ -81,6 +82,7 @@ extension StoredRequest {
         maskBlur = parameters["Mask blur"].flatMap { Double($0) } ?? 4
         eta = parameters["Eta"].flatMap { Float($0) }
         clipSkip = parameters["Clip skip"].flatMap { Int($0) } ?? 1
+        vaeTiling = parameters["VAE tiling"] == "on" ? true : nil
         if let name = parameters["RNG"].flatMap({ try? GeneratorName(named: $0) }) { generator = name.rawValue }
     }
 }

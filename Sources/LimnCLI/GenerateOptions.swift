@@ -39,10 +39,21 @@ struct WordOptions: ParsableArguments {
     @Flag(help: "Take the averaged weights (EMA) of a checkpoint file that has both.")
     var ema = false
 
+    @Option(
+        name: .customLong("embedding"), parsing: .unconditionalSingleValue,
+        help: ArgumentHelp(
+            """
+            A learnt word (textual inversion) for prompts to use by its name, which is told by the file, or is the \
+            file's own. May be given several times.
+            """,
+            valueName: "file"),
+        completion: .file(extensions: ["safetensors", "pt", "bin"]))
+    var embeddings: [String] = []
+
     @Flag(
         help: """
             Draw within about 1.6 GB where that can be done: weights are read from their files again and again. A \
-            little slower, the same picture.
+            little slower, the same picture; but see --vae-tiling.
             """)
     var lowMemory = false
 
@@ -172,6 +183,14 @@ struct SamplingOptions: ParsableArguments {
             "What the network predicts, where the model does not say it or is wrong. (default: the model's)",
             valueName: "name"))
     var prediction: Prediction?
+
+    @Flag(
+        inversion: .prefixedNo,
+        help: """
+            Run the VAE on tiles of 64×64 latents (512 pixels of Stable Diffusion) where the picture is larger: less \
+            memory, and a slightly different picture, for norms see a tile alone. (default: with --low-memory)
+            """)
+    var vaeTiling: Bool?
 }
 
 struct OutputOptions: ParsableArguments {

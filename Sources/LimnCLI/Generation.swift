@@ -39,6 +39,7 @@ struct Generation {
         var options = flags.machine.loadOptions
         options.lowMemory = flags.words.lowMemory
         (options.tokenizer, options.prefersAverages) = (flags.words.tokenizer, flags.words.ema)
+        options.embeddings = flags.words.embeddings
         // A picture is drawn again with the arithmetic that it was drawn with.
         if flags.machine.precision == nil, let own = recipe?.precision { options.precision = own }
         let model = try await Model.load(from: path, options: options)
