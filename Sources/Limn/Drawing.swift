@@ -36,7 +36,8 @@ extension Model {
             let denoiser = try Denoiser(
                 unet: networks.unet, conditioning: conditioning, prediction: job.prediction,
                 guidanceScale: job.guidanceScale, imageGuidanceScale: job.imageGuidanceScale,
-                guidanceRescale: request.guidanceRescale, cacheInterval: request.cacheInterval, extra: start.extraChannels, shape: shape, compute: compute)
+                guidanceRescale: request.guidanceRescale, cacheInterval: request.cacheInterval,
+                extra: start.extraChannels, shape: shape, compute: compute)
             report(.denoising(step: 0, steps: job.steps), index)
             let latents = try timed(\.unet) {
                 makeRoom()
