@@ -22,8 +22,17 @@ struct LatentShape: Sendable, Equatable {
 
     func channelsFirst(_ values: some RandomAccessCollection<Float>) -> [Float] {
         var result = [Float](repeating: 0, count: count)
-        for (index, value) in values.enumerated() { result[index % channels * pixels + index / channels] = value }
+        result.withUnsafeMutableBufferPointer { write(values, to: $0) }
         return result
+    }
+
+    /// One picture of a network's output as a sample.
+    func sample(_ picture: Int, of output: Tensor, in pool: SamplePool) -> Sample {
+        Sample(in: pool) { write(output.buffer[picture * count..<(picture + 1) * count], to: $0) }
+    }
+
+    private func write(_ values: some RandomAccessCollection<Float>, to result: UnsafeMutableBufferPointer<Float>) {
+        for (index, value) in values.enumerated() { result[index % channels * pixels + index / channels] = value }
     }
 }
 
@@ -43,16 +52,19 @@ struct Denoiser {
     private let lastGuided: Float
     private let parameterization: Parameterization
     private let guidanceScale: Float
+    private let imageGuidanceScale: Float
     private let guidanceRescale: Float
     private let shape: LatentShape
 
     /// - Parameters:
-    ///   - guidanceScale: for evaluations of a pair
+    ///   - guidanceScale: for evaluations of a pair, or of three
+    ///   - imageGuidanceScale: for evaluations of three: without picture and prompt, with the picture, with both
     ///   - cacheInterval: every how many evaluations the UNet runs as a whole
-    ///   - extra: inpainting models: mask and masked picture, [height, width, extra channels]
+    ///   - extra: what the UNet sees beside the latents, [height, width, extra channels]
     init(
         unet: UNet2DConditionModel, conditioning: RunConditioning, prediction: PredictionType, guidanceScale: Float,
-        guidanceRescale: Float, cacheInterval: Int, extra: [Float]?, shape: LatentShape, compute: Compute
+        imageGuidanceScale: Float, guidanceRescale: Float, cacheInterval: Int, extra: [Float]?, shape: LatentShape,
+        compute: Compute
     ) throws {
         func evaluator(_ conditioning: Conditioning) throws -> Evaluator {
             try Evaluator(
@@ -63,7 +75,8 @@ struct Denoiser {
         later = try conditioning.later.map(evaluator)
         lastGuided = conditioning.lastGuided
         parameterization = Parameterization(prediction)
-        (self.guidanceScale, self.guidanceRescale, self.shape) = (guidanceScale, guidanceRescale, shape)
+        (self.guidanceScale, self.imageGuidanceScale) = (guidanceScale, imageGuidanceScale)
+        (self.guidanceRescale, self.shape) = (guidanceRescale, shape)
     }
 
     /// Makes room for every kind of evaluation, so that the steps allocate nothing.
@@ -73,13 +86,20 @@ struct Denoiser {
     }
 
     /// - Parameter x: [channels, height, width] at `level`
-    func denoised(_ x: [Float], _ level: NoiseLevel) throws -> Denoised {
+    func denoised(_ x: Sample, _ level: NoiseLevel) throws -> Denoised {
         let evaluator = level.timestep < lastGuided ? later ?? first : first
-        let rows = try evaluator(x, scale: parameterization.inputScale(at: level), timestep: level.timestep)
-        var prediction = rows[0]
-        if rows.count == 2 {
-            prediction = Guidance.guided(unconditional: rows[0], conditional: rows[1], scale: guidanceScale)
-            prediction = Guidance.rescaled(guided: prediction, conditional: rows[1], amount: guidanceRescale)
+        let output = try evaluator(x, scale: parameterization.inputScale(at: level), timestep: level.timestep)
+        func row(_ index: Int) -> Sample { shape.sample(index, of: output, in: x.pool) }
+        var prediction = row(0)
+        if output.batch > 1 {
+            let conditional = row(output.batch - 1)
+            prediction =
+                output.batch == 2
+                ? Guidance.guided(unconditional: prediction, conditional: conditional, scale: guidanceScale)
+                : Guidance.guided(
+                    unconditional: prediction, picture: row(1), conditional: conditional, scale: guidanceScale,
+                    pictureScale: imageGuidanceScale)
+            prediction = Guidance.rescaled(guided: prediction, conditional: conditional, amount: guidanceRescale)
         }
         return parameterization.denoised(x: x, output: prediction, at: level)
     }
