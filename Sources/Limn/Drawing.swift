@@ -34,7 +34,7 @@ extension Model {
             makeRoom()
             let start = try timed(\.vaeEncoder) { try startingPoint(job, index, &generator) }
             let denoiser = try Denoiser(
-                unet: networks.unet, conditioning: conditioning, prediction: scheduler.predictionType,
+                unet: networks.unet, conditioning: conditioning, prediction: job.prediction,
                 guidanceScale: job.guidanceScale, imageGuidanceScale: job.imageGuidanceScale,
                 guidanceRescale: request.guidanceRescale, cacheInterval: request.cacheInterval, extra: start.extraChannels, shape: shape, compute: compute)
             report(.denoising(step: 0, steps: job.steps), index)

@@ -22,6 +22,8 @@ struct PreparedRequest {
     let sampler: any Sampler
     let firstStep: Int
     let generator: GeneratorName
+    /// What the network predicts.
+    let prediction: PredictionType
     /// The picture to start from, at the size of the result.
     let initImage: Image?
     let mask: Mask?
@@ -37,7 +39,9 @@ struct PreparedRequest {
     private static let largestSide = 16384
 
     /// - Parameter lowMemory: whether the model was loaded so, which decides about tiles where the request does not
-    init(_ asked: Request, description: ModelDescription, scheduler: SchedulerConfig, lowMemory: Bool = false) throws {
+    init(
+        _ asked: Request, description: ModelDescription, scheduler: SchedulerConfig, lowMemory: Bool = false
+    ) throws {
         var request = asked
         func usage(_ text: String) -> LimnError { LimnError(text, isUsage: true) }
         let edits = description.input == .picture
@@ -92,6 +96,9 @@ struct PreparedRequest {
             samplerName = parsed.sampler
             schedule = schedule ?? parsed.schedule
         }
+        var scheduler = scheduler
+        if let prediction = request.prediction { scheduler.predictionType = prediction.type }
+        prediction = scheduler.predictionType
         sampler = try makeSampler(
             samplerName, schedule: schedule, steps: request.steps, eta: request.eta, config: scheduler)
         let strength = request.strength ?? (kind == .inpainting ? 1 : 0.75)
@@ -114,8 +121,9 @@ struct PreparedRequest {
         if startsFromPicture { request.strength = strength }
         if edits { request.imageGuidanceScale = imageGuidanceScale }
         let tiling = VAETiling()
-        let isLarge = tiling.cuts(height: height / description.vae.factor, width: width / description.vae.factor)
-        request.vaeTiling = isLarge && (request.vaeTiling ?? lowMemory)
+        let factor = description.vae.factor
+        request.vaeTiling = tiling.cuts(height: height / factor, width: width / factor)
+            && (request.vaeTiling ?? lowMemory)
         vaeTiling = request.vaeTiling == true ? tiling : nil
         self.request = request
     }

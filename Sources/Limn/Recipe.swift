@@ -18,6 +18,7 @@ public struct Recipe: Sendable {
     /// The webui's text, for people.
     public let parameters: String?
     private let stored: StoredRequest
+    var storedLoRAs: [StoredLoRA] { stored.loras ?? [] }
 
     /// Reads a PNG file's text chunks: Limn's own, else the webui's `parameters`.
     ///
@@ -100,6 +101,8 @@ struct StoredRequest: Codable, Equatable {
     var schedule: String?
     var eta: Float?
     var clipSkip: Int
+    /// nil: what the model says.
+    var prediction: Prediction?
     var strength: Double?
     var maskBlur: Double
     /// nil: false.
@@ -107,8 +110,13 @@ struct StoredRequest: Codable, Equatable {
     var initImage: String?
     var mask: String?
     var latents: String?
+    /// nil: none.
+    var loras: [StoredLoRA]?
 
-    init(_ request: Request, model: String, fingerprint: String, precision: Precision?) {
+    init(
+        _ request: Request, model: String, fingerprint: String, precision: Precision?, loras: [StoredLoRA] = []
+    ) {
+        self.loras = loras.isEmpty ? nil : loras
         (version, self.model, self.fingerprint) = (limnVersion, model, fingerprint)
         self.precision = precision?.rawValue
         (prompt, negativePrompt) = (request.prompt, request.negativePrompt)
@@ -120,6 +128,7 @@ struct StoredRequest: Codable, Equatable {
         (sampler, schedule, eta, clipSkip) = (request.sampler, request.schedule, request.eta, request.clipSkip)
         (strength, maskBlur) = (request.strength, request.maskBlur)
         vaeTiling = request.vaeTiling == true ? true : nil
+        prediction = request.prediction
         initImage = request.initImage.map(Self.digest)
         mask = request.mask.map(Self.digest)
         latents = request.latents.map(Self.digest)
@@ -135,6 +144,7 @@ struct StoredRequest: Codable, Equatable {
         (request.sampler, request.schedule, request.eta) = (sampler, schedule, eta)
         (request.clipSkip, request.strength, request.maskBlur) = (clipSkip, strength, maskBlur)
         request.vaeTiling = vaeTiling
+        request.prediction = prediction
         return request
     }
 

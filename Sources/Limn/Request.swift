@@ -67,6 +67,9 @@ public struct Request: Sendable, Equatable {
     /// The starting noise, [count, channels, height, width] of the latents, instead of what the seed gives.
     public var latents: Latents?
 
+    /// What the network predicts; nil for what the model's configuration says, or a single file tells.
+    public var prediction: Prediction?
+
     public init(prompt: String) { self.prompt = prompt }
 }
 

@@ -5,7 +5,8 @@ import Sampling
 extension Model {
     /// The text chunks of a picture: the webui's `parameters`, and Limn's exact form.
     func metadata(for request: Request) throws -> [(keyword: String, text: String)] {
-        let stored = StoredRequest(request, model: name, fingerprint: fingerprint, precision: precision)
+        let stored = StoredRequest(
+            request, model: name, fingerprint: fingerprint, precision: precision, loras: storedLoRAs)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let exact = String(decoding: try encoder.encode(stored), as: UTF8.self)
@@ -45,6 +46,8 @@ extension StoredRequest {
         add("VAE tiling", vaeTiling == true ? "on" : nil)
         add("RNG", generator)
         add("Version", version.map { "limn \($0)" })
+        // The webui has LoRAs in the prompt.
+        let prompt = ([prompt] + (loras ?? []).map(\.tag)).joined(separator: " ")
         return PictureParameters(prompt: prompt, negativePrompt: negativePrompt, fields: fields)
     }
 

@@ -26,3 +26,4 @@ enum Seed: ExpressibleByArgument, Equatable {
 }
 
 extension Precision: ExpressibleByArgument {}
+extension Prediction: ExpressibleByArgument {}

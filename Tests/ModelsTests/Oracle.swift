@@ -27,6 +27,13 @@ struct Oracle {
 
     func values(_ name: String) throws -> [Float] { try reference.float32(name) }
 
+    /// Token ids, one list a text.
+    func ids(_ name: String = "ids") throws -> [[Int]] {
+        let length = try shape(name)[1]
+        let flat = try reference.integers(name)
+        return stride(from: 0, to: flat.count, by: length).map { Array(flat[$0..<$0 + length]) }
+    }
+
     /// A reference tensor [batch, channels, height, width] as ours, [batch, height, width, channels].
     func picture(_ name: String) throws -> Tensor {
         let shape = try shape(name)

@@ -90,10 +90,12 @@ def caching(unet, interval):
         hook.remove()
 
 
-def draw(model, folder, runs, prompt_of_check=None):
-    """Writes runs.json, runs.safetensors and `<name>.png` into `folder`; pictures named by the runs lie there."""
+def draw(model, folder, runs, prompt_of_check=None, prepare=lambda pipe: None):
+    """Writes runs.json, runs.safetensors and `<name>.png` into `folder`; pictures named by the runs lie there.
+    `prepare` may change the pipeline before."""
     base = diffusers.StableDiffusionPipeline.from_pretrained(model, dtype=torch.float32)
     base.set_progress_bar_config(disable=True)
+    prepare(base)
     # diffusers 0.42's clip_skip asks for `text_encoder.text_model`, a level that transformers 5 has taken out.
     if not hasattr(base.text_encoder, "text_model"):
         base.text_encoder.__dict__["text_model"] = base.text_encoder
