@@ -24,7 +24,7 @@ extension Model {
         let conditioning = try timed(\.textEncoder) { try condition(job, tell: tell) }
         let textSeconds = seconds.textEncoder
         let shape = latentShape(job)
-        try networks.vae.planDecoding(height: shape.height, width: shape.width, compute)
+        try networks.vae.planDecoding(height: shape.height, width: shape.width, vaeCompute)
         try networks.unet.plan(height: shape.height, width: shape.width, conditioning.first, compute)
         for index in 0..<request.count {
             seconds = StageSeconds()
@@ -103,7 +103,7 @@ extension Model {
         let tensor = try Tensor(
             batch: 1, height: shape.height, width: shape.width, channels: shape.channels,
             values: shape.channelsLast(scaled))
-        let decoded = try networks.vae.decode(tensor, compute)
+        let decoded = try networks.vae.decode(tensor, vaeCompute)
         var image = try Image(signed: decoded.buffer, width: job.width, height: job.height)
         if let mask = job.mask, let original = job.initImage {
             let soft = try mask.blurred(sigma: job.request.maskBlur)

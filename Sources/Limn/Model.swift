@@ -67,6 +67,8 @@ public actor Model {
     let description: ModelDescription
     let networks: Networks
     let compute: Compute
+    /// Where the VAE runs.
+    let vaeCompute: Compute
     var scheduler: SchedulerConfig
 
     private let executor: ModelExecutor
@@ -97,7 +99,8 @@ public actor Model {
         let belongsToTask = compute.isCancelled
         compute.isCancelled = isCancelled
         let parts = try ModelParts(folder: description)
-        networks = try Networks(description, parts, compute)
+        vaeCompute = description.needsFloat32VAE ? compute.exact() : compute
+        networks = try Networks(description, parts, compute, vae: vaeCompute)
         compute.isCancelled = belongsToTask
         (self.description, self.compute) = (description, compute)
         self.path = path

@@ -33,12 +33,14 @@ extension ModelDescription {
 
 extension Networks {
     /// Packs the weights of all parts for the machine.
-    init(_ description: ModelDescription, _ parts: ModelParts, _ compute: Compute) throws {
+    init(
+        _ description: ModelDescription, _ parts: ModelParts, _ compute: Compute, vae vaeCompute: Compute
+    ) throws {
         let tokenizers = try description.tokenizers()
         texts = try zip(description.texts, tokenizers).map { text, tokenizer in
             TextReader(tokenizer: tokenizer, encoder: try parts.text(text, compute))
         }
         unet = try parts.unet(description.unet, compute)
-        vae = try parts.vae(description.vae, compute)
+        vae = try parts.vae(description.vae, vaeCompute)
     }
 }

@@ -88,6 +88,12 @@ struct StoredRequest: Codable, Equatable {
     var steps: Int
     var guidanceScale: Float?
     var guidanceRescale: Float
+    var imageGuidanceScale: Float?
+    var originalSize: PixelSize?
+    var crop: PictureCrop?
+    var targetSize: PixelSize?
+    var aestheticScore: Float?
+    var negativeAestheticScore: Float?
     /// nil: 1.
     var guidanceEnd: Double?
     /// nil: 1.
@@ -110,6 +116,9 @@ struct StoredRequest: Codable, Equatable {
         (prompt, negativePrompt) = (request.prompt, request.negativePrompt)
         (width, height, steps) = (request.width, request.height, request.steps)
         (guidanceScale, guidanceRescale) = (request.guidanceScale, request.guidanceRescale)
+        imageGuidanceScale = request.imageGuidanceScale
+        (originalSize, crop, targetSize) = (request.originalSize, request.crop, request.targetSize)
+        (aestheticScore, negativeAestheticScore) = (request.aestheticScore, request.negativeAestheticScore)
         guidanceEnd = request.guidanceEnd == 1 ? nil : request.guidanceEnd
         cacheInterval = request.cacheInterval == 1 ? nil : request.cacheInterval
         (seed, generator) = (request.seed, request.generator)
@@ -125,6 +134,9 @@ struct StoredRequest: Codable, Equatable {
         request.negativePrompt = negativePrompt
         (request.width, request.height, request.steps) = (width, height, steps)
         (request.guidanceScale, request.guidanceRescale) = (guidanceScale, guidanceRescale)
+        request.imageGuidanceScale = imageGuidanceScale
+        (request.originalSize, request.crop, request.targetSize) = (originalSize, crop, targetSize)
+        (request.aestheticScore, request.negativeAestheticScore) = (aestheticScore, negativeAestheticScore)
         (request.guidanceEnd, request.cacheInterval) = (guidanceEnd ?? 1, cacheInterval ?? 1)
         (request.seed, request.generator) = (seed, generator)
         (request.sampler, request.schedule, request.eta) = (sampler, schedule, eta)

@@ -33,6 +33,7 @@ struct GenerateCommand: AsyncParsableCommand {
     @OptionGroup(title: "What to draw") var words: WordOptions
     @OptionGroup(title: "Pictures to start from") var start: StartOptions
     @OptionGroup(title: "How to draw it") var sampling: SamplingOptions
+    @OptionGroup(title: "What some families of models are told besides") var conditions: ConditionOptions
     @OptionGroup(title: "Output") var output: OutputOptions
     @OptionGroup(title: "Machine") var machine: MachineOptions
 
