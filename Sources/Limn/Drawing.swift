@@ -21,11 +21,13 @@ extension Model {
         }
 
         report(.encodingText, 0)
-        let conditioning = try timed(\.textEncoder) { try condition(job, tell: tell) }
+        let phases = try timed(\.textEncoder) { try phases(job, tell: tell) }
         let textSeconds = seconds.textEncoder
         let shape = latentShape(job)
         try networks.vae.planDecoding(height: shape.height, width: shape.width, vaeCompute)
-        try networks.unet.plan(height: shape.height, width: shape.width, conditioning.first, compute)
+        for phase in phases {
+            try phase.unet.plan(height: shape.height, width: shape.width, phase.conditioning, compute)
+        }
         for index in 0..<request.count {
             seconds = StageSeconds()
             seconds.textEncoder = index == 0 ? textSeconds : 0
@@ -34,7 +36,7 @@ extension Model {
             makeRoom()
             let start = try timed(\.vaeEncoder) { try startingPoint(job, index, &generator) }
             let denoiser = try Denoiser(
-                unet: networks.unet, conditioning: conditioning, prediction: scheduler.predictionType,
+                phases: phases, prediction: scheduler.predictionType,
                 guidanceScale: job.guidanceScale, imageGuidanceScale: job.imageGuidanceScale,
                 guidanceRescale: request.guidanceRescale, cacheInterval: request.cacheInterval, extra: start.extraChannels, shape: shape, compute: compute)
             report(.denoising(step: 0, steps: job.steps), index)

@@ -11,6 +11,8 @@ public struct LoadOptions: Sendable, Equatable {
     /// Leaves weights in their files and packs them when they are used, all those for which there is no room within
     /// about 1.5 GB; the pictures are the same. The files must not be changed while the model lives.
     public var lowMemory = false
+    /// The folder of a refiner: a second Stable Diffusion XL model that does the last steps.
+    public var refiner: String?
 
     public init(threads: Int? = nil, precision: Precision? = nil, lowMemory: Bool = false) {
         (self.threads, self.precision, self.lowMemory) = (threads, precision, lowMemory)
@@ -61,11 +63,14 @@ public actor Model {
     public nonisolated let threads: Int
     /// Arithmetic of the networks.
     public nonisolated let precision: Precision
+    /// The refiner's fingerprint; nil without one.
+    public nonisolated let refinerFingerprint: String?
     /// A short fingerprint of the weights' names, shapes and sizes, to tell models apart.
     public nonisolated let fingerprint: String
 
     let description: ModelDescription
     let networks: Networks
+    let refiner: Refiner?
     let compute: Compute
     /// Where the VAE runs.
     let vaeCompute: Compute
@@ -101,6 +106,7 @@ public actor Model {
         let parts = try ModelParts(folder: description)
         vaeCompute = description.needsFloat32VAE ? compute.exact() : compute
         networks = try Networks(description, parts, compute, vae: vaeCompute)
+        refiner = try options.refiner.map { try Refiner(path: $0, of: description, compute) }
         compute.isCancelled = belongsToTask
         (self.description, self.compute) = (description, compute)
         self.path = path
@@ -110,6 +116,7 @@ public actor Model {
         ownSize = description.unet.sampleSize * description.vae.factor
         isInpainting = description.input == .maskedPicture
         fingerprint = parts.fingerprint
+        refinerFingerprint = refiner?.fingerprint
         scheduler = description.scheduler
         executor = ModelExecutor()
     }
@@ -152,7 +159,7 @@ public actor Model {
 
     private func run(_ request: Request, tell: (Event) -> Void) throws {
         try withLimnErrors {
-            let job = try PreparedRequest(request, description: description, scheduler: scheduler)
+            let job = try PreparedRequest(request, description: description, scheduler: scheduler, hasRefiner: refiner != nil)
             try draw(job, tell: tell)
         }
     }

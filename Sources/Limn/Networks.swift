@@ -31,15 +31,22 @@ extension ModelDescription {
     }
 }
 
+extension ModelDescription {
+    /// The tokenizers, and the text encoders with their weights packed.
+    func readers(_ parts: ModelParts, _ compute: Compute) throws -> [TextReader] {
+        let tokenizers = try tokenizers()
+        return try zip(texts, tokenizers).map { text, tokenizer in
+            TextReader(tokenizer: tokenizer, encoder: try parts.text(text, compute))
+        }
+    }
+}
+
 extension Networks {
     /// Packs the weights of all parts for the machine.
     init(
         _ description: ModelDescription, _ parts: ModelParts, _ compute: Compute, vae vaeCompute: Compute
     ) throws {
-        let tokenizers = try description.tokenizers()
-        texts = try zip(description.texts, tokenizers).map { text, tokenizer in
-            TextReader(tokenizer: tokenizer, encoder: try parts.text(text, compute))
-        }
+        texts = try description.readers(parts, compute)
         unet = try parts.unet(description.unet, compute)
         vae = try parts.vae(description.vae, vaeCompute)
     }

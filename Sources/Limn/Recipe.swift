@@ -11,6 +11,8 @@ public struct Recipe: Sendable {
     public let modelName: String?
     /// The model's `fingerprint`; nil if the file comes from another program.
     public let modelFingerprint: String?
+    /// The fingerprint of the refiner that finished it; nil if none did.
+    public var refinerFingerprint: String? { stored.refiner }
     /// The arithmetic that it was drawn with; nil if the file does not say.
     public var precision: Precision? { stored.precision.flatMap(Precision.init(rawValue:)) }
     /// Whether the file holds Limn's exact form, so that the picture comes out the same to the bit.
@@ -92,6 +94,9 @@ struct StoredRequest: Codable, Equatable {
     var originalSize: PixelSize?
     var crop: PictureCrop?
     var targetSize: PixelSize?
+    /// The refiner's fingerprint.
+    var refiner: String?
+    var refinerStart: Double?
     var aestheticScore: Float?
     var negativeAestheticScore: Float?
     /// nil: 1.
@@ -118,6 +123,7 @@ struct StoredRequest: Codable, Equatable {
         (guidanceScale, guidanceRescale) = (request.guidanceScale, request.guidanceRescale)
         imageGuidanceScale = request.imageGuidanceScale
         (originalSize, crop, targetSize) = (request.originalSize, request.crop, request.targetSize)
+        refinerStart = request.refinerStart
         (aestheticScore, negativeAestheticScore) = (request.aestheticScore, request.negativeAestheticScore)
         guidanceEnd = request.guidanceEnd == 1 ? nil : request.guidanceEnd
         cacheInterval = request.cacheInterval == 1 ? nil : request.cacheInterval
@@ -136,6 +142,7 @@ struct StoredRequest: Codable, Equatable {
         (request.guidanceScale, request.guidanceRescale) = (guidanceScale, guidanceRescale)
         request.imageGuidanceScale = imageGuidanceScale
         (request.originalSize, request.crop, request.targetSize) = (originalSize, crop, targetSize)
+        request.refinerStart = refinerStart
         (request.aestheticScore, request.negativeAestheticScore) = (aestheticScore, negativeAestheticScore)
         (request.guidanceEnd, request.cacheInterval) = (guidanceEnd ?? 1, cacheInterval ?? 1)
         (request.seed, request.generator) = (seed, generator)

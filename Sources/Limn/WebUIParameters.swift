@@ -5,7 +5,8 @@ import Sampling
 extension Model {
     /// The text chunks of a picture: the webui's `parameters`, and Limn's exact form.
     func metadata(for request: Request) throws -> [(keyword: String, text: String)] {
-        let stored = StoredRequest(request, model: name, fingerprint: fingerprint, precision: precision)
+        var stored = StoredRequest(request, model: name, fingerprint: fingerprint, precision: precision)
+        stored.refiner = refinerFingerprint
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let exact = String(decoding: try encoder.encode(stored), as: UTF8.self)

@@ -178,6 +178,16 @@ struct ConditionOptions: ParsableArguments {
     var targetSize: PixelSize?
 
     @Option(
+        help: ArgumentHelp("SDXL: the folder of a refiner, which does the last steps.", valueName: "folder"),
+        completion: .directory)
+    var refiner: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Part of the noise after which the refiner takes over. (default: 0.8)", valueName: "0…1"))
+    var refinerStart: Double?
+
+    @Option(
         parsing: .unconditional,
         help: ArgumentHelp("SDXL's refiner: how beautiful, about 1 to 10. (default: 6)", valueName: "score"))
     var aestheticScore: Float?

@@ -38,6 +38,10 @@ struct Generation {
         let start = clock.now
         var options = flags.machine.loadOptions
         options.lowMemory = flags.words.lowMemory
+        options.refiner = flags.conditions.refiner
+        if let from = flags.words.from, recipe?.refinerFingerprint != nil, options.refiner == nil {
+            throw LimnError("\(from) was finished by a refiner; give its folder with --refiner", isUsage: true)
+        }
         // A picture is drawn again with the arithmetic that it was drawn with.
         if flags.machine.precision == nil, let own = recipe?.precision { options.precision = own }
         let model = try await Model.load(from: path, options: options)
@@ -47,6 +51,11 @@ struct Generation {
             display.warning(
                 "\(model.name) is not the model that drew \(flags.words.from ?? "the picture") (its fingerprint is "
                     + "\(model.fingerprint), not \(expected)), so the result will differ")
+        }
+
+        if let own = recipe?.refinerFingerprint, own != model.refinerFingerprint {
+            display.warning(
+                "this is not the refiner that finished \(flags.words.from ?? "the picture"), so the result will differ")
         }
 
         var latents: [Latents] = []

@@ -44,6 +44,7 @@ struct RequestBuilder {
         set(\.originalSize, flags.conditions.originalSize)
         set(\.crop, flags.conditions.crop)
         set(\.targetSize, flags.conditions.targetSize)
+        set(\.refinerStart, flags.conditions.refinerStart)
         set(\.aestheticScore, flags.conditions.aestheticScore)
         set(\.negativeAestheticScore, flags.conditions.negativeAestheticScore)
         set(\.generator, flags.sampling.rng)

@@ -60,6 +60,36 @@ import Testing
         #expect(try again.pngData() == picture.pngData())
     }
 
+    /// Against diffusers' two pipelines, the second with `denoising_start` where the first has `denoising_end`.
+    @Test func aRefinerGoesOnWhereTheBaseModelStops() async throws {
+        let folder = try TemporaryFolder()
+        let reference = try ReferenceRuns("refined-xl")
+        var options = LoadOptions(threads: 2, precision: .float32)
+        options.refiner = Fixtures.path("pipeline-xl-refiner")
+        let model = try await Model.load(from: Fixtures.path("pipeline-xl"), options: options)
+        for (index, run) in reference.runs.enumerated() {
+            await model.use(reference.scheduler(index))
+            let picture = try await model.generate(try reference.request(index))[0]
+            let expected = try reference.latents.float32("\(run.name).latents")
+            let error = relativeError(picture.latents?.values ?? [], expected)
+            print("refined-xl", run.name, error)
+            #expect(error < AgainstDiffusersTests.tolerance, "\(run.name)")
+            try picture.write(to: folder.file("\(index).png"))
+            let recipe = try Recipe(contentsOf: folder.file("\(index).png"))
+            #expect(recipe.refinerFingerprint == model.refinerFingerprint)
+            #expect(try await model.generate(try recipe.request())[0].pngData() == picture.pngData())
+        }
+        #expect(reference.runs.count == 3)
+        options.refiner = Fixtures.path("pipeline-a")
+        let text = await message { [options] in
+            _ = try await Model.load(from: Fixtures.path("pipeline-xl"), options: options)
+        }
+        #expect(text?.contains("no refiner") == true, "\(text ?? "no error")")
+        let alone = try await TinyModel.load("pipeline-xl")
+        let asked = request { $0.refinerStart = 0.5 }
+        #expect(await message { _ = try await alone.generate(asked) }?.contains("--refiner") == true)
+    }
+
     /// What a family has no use for is refused, not ignored.
     @Test(
         arguments: [

@@ -25,6 +25,7 @@ struct ReferenceRun: Decodable, CustomStringConvertible {
     var crop: [Int]?
     /// Height, width.
     var targetSize: [Int]?
+    var refinerStart: Double?
     var aestheticScore: Float?
     var negativeAestheticScore: Float?
     var clipSkip: Int
@@ -46,6 +47,7 @@ struct ReferenceRun: Decodable, CustomStringConvertible {
         case originalSize = "original_size"
         case crop = "crops_coords_top_left"
         case targetSize = "target_size"
+        case refinerStart = "refiner_start"
         case aestheticScore = "aesthetic_score"
         case negativeAestheticScore = "negative_aesthetic_score"
     }
@@ -66,6 +68,7 @@ struct ReferenceRun: Decodable, CustomStringConvertible {
         request.originalSize = originalSize.map { PixelSize(width: $0[1], height: $0[0]) }
         request.crop = crop.map { PictureCrop(top: $0[0], left: $0[1]) }
         request.targetSize = targetSize.map { PixelSize(width: $0[1], height: $0[0]) }
+        request.refinerStart = refinerStart
         (request.aestheticScore, request.negativeAestheticScore) = (aestheticScore, negativeAestheticScore)
         return request
     }
