@@ -118,6 +118,9 @@ static limn_convolution subpixel_part(const limn_kernels *kernels, const limn_co
     small.output = (char *)c->output
         + (lower * c->out_width + right) * c->out_channels * (long)element_bytes(c->output_element);
     if (c->residual) small.residual = c->residual + (lower * c->out_width + right) * c->out_channels;
+    if (c->statistics)
+        small.statistics = c->statistics
+            + part * (c->in_height * c->in_width / LIMN_STATISTICS_ROWS) * 2 * c->out_channels;
     return small;
 }
 
@@ -129,6 +132,14 @@ static bool is_special_linear(const limn_kernels *kernels, const limn_convolutio
         && c->out_width == c->in_width;
     return kernels->linear_task_f32 && c->element == LIMN_F32 && is_linear
         && c->out_height * c->out_width >= ROWS_PER_TILE_TASK && c->channels[1] == 0 && c->channels[0] >= 32;
+}
+
+bool limn_convolution_has_statistics(const limn_kernels *kernels, const limn_convolution *c) {
+    const bool in_tiles = kernels->scratch_convolution_bf16 && c->element == LIMN_BF16;
+    // The pixels of each of the parts that are computed on their own.
+    const long parts = c->algorithm == LIMN_SUBPIXEL ? 4 : 1;
+    return (in_tiles || is_special_linear(kernels, c)) && c->output_element == LIMN_F32
+        && c->out_height * c->out_width % (parts * LIMN_STATISTICS_ROWS) == 0;
 }
 
 static long direct_tasks(const limn_kernels *kernels, const limn_convolution *c) {
@@ -181,7 +192,7 @@ long limn_attention_tasks(const limn_kernels *kernels, const limn_attention *a) 
 }
 
 size_t limn_attention_scratch(const limn_kernels *kernels, const limn_attention *a) {
-    if (kernels->scratch_attention[a->element]) return kernels->scratch_attention[a->element](a);
+    if (kernels->scratch_attention_bf16 && a->element == LIMN_BF16) return kernels->scratch_attention_bf16(a);
     const size_t panel = kernels->panel;
     const size_t rows = a->dim > KEYS_PER_BLOCK ? a->dim : KEYS_PER_BLOCK;
     // query panel, output panel, score tile, running maximum and sum, row pointers
@@ -215,25 +226,27 @@ void limn_transpose_values_task(limn_element element, const void *values, long s
 
 // ---- Normalisation
 
-static long norm_chunks(const limn_group_norm *g) { return ceil_div(g->pixels, NORM_ROWS); }
+static long statistics_chunks(const limn_group_norm *g) { return ceil_div(g->pixels, statistics_rows(g)); }
 
-long limn_group_norm_tasks(const limn_group_norm *g) { return g->batch * norm_chunks(g); }
+long limn_group_norm_statistics_tasks(const limn_group_norm *g) { return g->batch * statistics_chunks(g); }
+long limn_group_norm_apply_tasks(const limn_group_norm *g) { return g->batch * ceil_div(g->pixels, NORM_ROWS); }
 
-long limn_group_norm_partials(const limn_group_norm *g) { return limn_group_norm_tasks(g) * g->groups * 2; }
+long limn_group_norm_partials(const limn_group_norm *g) { return limn_group_norm_statistics_tasks(g) * g->groups * 2; }
 
 void limn_group_norm_statistics_task(const limn_kernels *kernels, const limn_group_norm *g, long task) {
     kernels->group_norm_statistics_task(g, task);
 }
 
 void limn_group_norm_finish(const limn_group_norm *g) {
-    const long channels = g->channels[0] + g->channels[1], width = channels / g->groups, chunks = norm_chunks(g);
+    const long channels = g->channels[0] + g->channels[1], width = channels / g->groups;
+    const long rows = statistics_rows(g), chunks = statistics_chunks(g);
     for (long b = 0; b < g->batch; b++)
         for (long group = 0; group < g->groups; group++) {
             // Chan's formula: combine (count, mean, sum of squared deviations) of the chunks.
             double count = 0, mean = 0, squares = 0;
             for (long chunk = 0; chunk < chunks; chunk++) {
                 const double *partial = g->partials + ((b * chunks + chunk) * g->groups + group) * 2;
-                const double n = (double)min_long(NORM_ROWS, g->pixels - chunk * NORM_ROWS) * width;
+                const double n = (double)min_long(rows, g->pixels - chunk * rows) * width;
                 const double delta = partial[0] - mean;
                 squares += partial[1] + delta * delta * count * n / (count + n);
                 mean += delta * n / (count + n);

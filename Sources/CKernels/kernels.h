@@ -15,9 +15,8 @@ struct limn_kernels {
     size_t (*scratch_linear_f32)(const limn_convolution *);
     void (*winograd_task[3])(const limn_convolution *, long task, void *scratch);
     void (*attention_task[2])(const limn_attention *, long task, void *scratch);
-    // Bytes that a task wants, where that is not what it is for other sets; else NULL.
-    size_t (*scratch_attention[2])(const limn_attention *);
     // Bytes that a bfloat16 task wants, where that is not what the other sets want; else NULL.
+    size_t (*scratch_attention_bf16)(const limn_attention *);
     size_t (*scratch_convolution_bf16)(const limn_convolution *);
     void (*group_norm_statistics_task)(const limn_group_norm *, long task);
     void (*group_norm_apply_task)(const limn_group_norm *, long task);
@@ -49,6 +48,7 @@ enum {
     PANELS_PER_TASK = 5,     // at most
     KEYS_PER_BLOCK = 128,    // attention: keys between two updates of the running softmax
     NORM_ROWS = 64,          // rows of a group-norm task
+    COMBINED_ROWS = 2048,    // rows of a task of a norm whose sources all come with statistics
     STREAMED_BYTES = 32 << 20,  // outputs of so many bytes are written past the cache
 };
 extern const float limn_zeros[LIMN_MAX_CHANNELS];
@@ -83,6 +83,12 @@ static inline long panel_outputs(long panel, limn_activation activation) {
 static inline long packing_block(const limn_weight *w) {
     const long enough = 512 / w->taps / 2 * 2;
     return enough < 2 ? 2 : enough;
+}
+
+// Rows of a task of a norm's statistics.
+static inline long statistics_rows(const limn_group_norm *g) {
+    const bool are_there = g->statistics[0] && (g->statistics[1] || g->channels[1] == 0);
+    return are_there ? COMBINED_ROWS : NORM_ROWS;
 }
 
 // The cut of a product: blocks of rows × groups of panels. Small products get narrower groups, so that there are

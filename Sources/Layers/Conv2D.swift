@@ -5,6 +5,8 @@ import Tensors
 package struct Conv2D: Sendable {
     private let packed: PackedWeights
     private let geometry: ConvolutionGeometry
+    /// In all of these networks a norm follows on what has more than one tap.
+    private let precedesNorm: Bool
 
     /// - Parameters:
     ///   - padding: zeros on every side; nil means (kernel − 1) / 2, which keeps the size
@@ -32,6 +34,7 @@ package struct Conv2D: Sendable {
             inChannels: inChannels, outChannels: outChannels, kernelHeight: kernel, kernelWidth: kernel,
             algorithm: source.compute.algorithm(for: shape), compute: source.compute)
         self.geometry = geometry
+        precedesNorm = kernel > 1
     }
 
     /// - Parameters:
@@ -43,6 +46,7 @@ package struct Conv2D: Sendable {
         resized: (height: Int, width: Int)? = nil, batchBias: Tensor? = nil, residual: Tensor? = nil
     ) throws -> Tensor {
         try compute.convolution(
-            x, second, packed, geometry, resized: resized, batchBias: batchBias, residual: residual)
+            x, second, packed, geometry, resized: resized, batchBias: batchBias, residual: residual,
+            precedesNorm: precedesNorm)
     }
 }

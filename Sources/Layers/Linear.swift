@@ -28,10 +28,12 @@ package struct Linear: Sendable {
             operands: first.linearOperands, compute: first.compute)
     }
 
-    /// - Parameter asOperand: the result only feeds a product (another layer, attention)
+    /// - Parameters:
+    ///   - asOperand: the result only feeds a product (another layer, attention)
+    ///   - precedesNorm: a group norm is to follow
     package func callAsFunction(
-        _ x: Tensor, _ compute: Compute, residual: Tensor? = nil, asOperand: Bool = false
+        _ x: Tensor, _ compute: Compute, residual: Tensor? = nil, asOperand: Bool = false, precedesNorm: Bool = false
     ) throws -> Tensor {
-        try compute.linear(x, packed, residual: residual, asOperand: asOperand)
+        try compute.linear(x, packed, residual: residual, asOperand: asOperand, precedesNorm: precedesNorm)
     }
 }

@@ -21,7 +21,7 @@ extension Model {
         }
 
         report(.encodingText, 0)
-        let phases = try timed(\.textEncoder) { try phases(job, tell: tell) }
+        let phases = try timed(\.textEncoder) { try runPhases(job, tell: tell) }
         let textSeconds = seconds.textEncoder
         let shape = latentShape(job)
         try networks.vae.planDecoding(height: shape.height, width: shape.width, vaeCompute)
@@ -38,7 +38,8 @@ extension Model {
             let denoiser = try Denoiser(
                 phases: phases, prediction: scheduler.predictionType,
                 guidanceScale: job.guidanceScale, imageGuidanceScale: job.imageGuidanceScale,
-                guidanceRescale: request.guidanceRescale, cacheInterval: request.cacheInterval, extra: start.extraChannels, shape: shape, compute: compute)
+                guidanceRescale: request.guidanceRescale, cacheInterval: request.cacheInterval,
+                extra: start.extraChannels, shape: shape, compute: compute)
             report(.denoising(step: 0, steps: job.steps), index)
             let latents = try timed(\.unet) {
                 makeRoom()

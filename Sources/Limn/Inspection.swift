@@ -197,7 +197,8 @@ extension Inspection {
         facts += folder.texts.map { text in
             Fact(
                 name: text.part == .textEncoder ? "text encoder" : "text encoder 2",
-                value: "\(text.config.layerCount) layers of \(text.config.channels), \(text.config.maximumLength) tokens")
+                value:
+                    "\(text.config.layerCount) layers of \(text.config.channels), \(text.config.maximumLength) tokens")
         }
         facts += [
             Fact(

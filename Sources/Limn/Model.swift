@@ -159,7 +159,8 @@ public actor Model {
 
     private func run(_ request: Request, tell: (Event) -> Void) throws {
         try withLimnErrors {
-            let job = try PreparedRequest(request, description: description, scheduler: scheduler, hasRefiner: refiner != nil)
+            let job = try PreparedRequest(
+                request, description: description, scheduler: scheduler, hasRefiner: refiner != nil)
             try draw(job, tell: tell)
         }
     }

@@ -109,7 +109,9 @@ package struct ModelDescription: Sendable {
                     + "are not parts of one model")
         }
         try checkInput(fail)
-        if isXL { try checkAddition(fail) } else if texts.count > 1 {
+        if isXL {
+            try checkAddition(fail)
+        } else if texts.count > 1 {
             throw fail("there are two text encoders, but a UNet that has no use for the second's pooled text")
         }
     }

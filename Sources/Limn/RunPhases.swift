@@ -9,7 +9,7 @@ private struct PhaseKind: Equatable {
 
 extension Model {
     /// The phases of a run, with the text's part of the work done.
-    func phases(_ job: PreparedRequest, tell: (Event) -> Void) throws -> [RunPhase] {
+    func runPhases(_ job: PreparedRequest, tell: (Event) -> Void) throws -> [RunPhase] {
         var stretches: [(kind: PhaseKind, lastTimestep: Float)] = []
         for step in job.firstStep..<job.sampler.levels.count {
             let timestep = job.sampler.levels[step].timestep
@@ -22,7 +22,9 @@ extension Model {
         var read: [Bool: Conditioning] = [:]
         return try stretches.map { kind, lastTimestep in
             let unet = kind.isRefined ? refiner?.unet ?? networks.unet : networks.unet
-            let isGuidedSomewhere = stretches.contains { $0.kind == PhaseKind(isGuided: true, isRefined: kind.isRefined) }
+            let isGuidedSomewhere = stretches.contains {
+                $0.kind == PhaseKind(isGuided: true, isRefined: kind.isRefined)
+            }
             let whole: Conditioning
             if let known = read[kind.isRefined] {
                 whole = known

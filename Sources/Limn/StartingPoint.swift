@@ -45,7 +45,9 @@ extension Model {
             return StartingPoint(
                 latents: noise.map { $0 * sampler.initialNoiseScale },
                 // The likeliest latents, and not scaled: so these models were trained.
-                extraChannels: try job.initImage.map { shape.channelsLast(Array(try moments($0.signed, job)[..<shape.count])) })
+                extraChannels: try job.initImage.map {
+                    shape.channelsLast(Array(try moments($0.signed, job)[..<shape.count]))
+                })
         }
         guard let mask = job.mask else {
             let latents = try encode(picture.signed, job, &generator)

@@ -10,6 +10,9 @@ package final class Tensor {
     package let channels: Int
     package let element: Element
     let raw: UnsafeMutableRawPointer
+    /// Means and squared deviations of its channels over blocks of pixels, [batch, blocks, 2, channels], where the
+    /// operation that made it left them for a norm.
+    package internal(set) var statistics: Tensor?
 
     private let arena: Arena?
     private let block: Arena.Block

@@ -124,7 +124,7 @@ extension ConvolutionCase {
     }
 
     /// The case as the library computes it.
-    func run(_ inputs: ConvolutionInputs, _ compute: Compute) throws -> Tensor {
+    func run(_ inputs: ConvolutionInputs, _ compute: Compute, precedesNorm: Bool = false) throws -> Tensor {
         let weights = try inputs.weight.withUnsafeBufferPointer {
             try PackedWeights(
                 weight: $0, bias: hasBias ? inputs.bias : nil, inChannels: channels.0 + channels.1, outChannels: out,
@@ -142,6 +142,7 @@ extension ConvolutionCase {
             hasResidual
             ? try Tensor(batch: batch, height: outHeight, width: outWidth, channels: out, values: inputs.residual) : nil
         return try compute.convolution(
-            x, second, weights, geometry, resized: resized, batchBias: batchBias, residual: residual)
+            x, second, weights, geometry, resized: resized, batchBias: batchBias, residual: residual,
+            precedesNorm: precedesNorm)
     }
 }

@@ -53,9 +53,9 @@ bool limn_kernels_prefer_bf16(const limn_kernels *kernels);
 
 // How a convolution is computed, which decides the packed form of its weights. The Winograd algorithms compute
 // 3×3 convolutions of stride 1 (any padding, two sources, resizing; not GEGLU), with 4 and 2.25 times fewer products
-// for 4 and 16/9 times the weights. LIMN_SUBPIXEL computes 3×3 convolutions of an input that is resized to exactly twice
-// its size (stride 1, padding 1; not GEGLU) as four convolutions of 2×2, one for each of the four pixels that a pixel
-// becomes: taps that meet the same pixel are added beforehand. 2.25 times fewer products for 16/9 times the weights.
+// for 4 and 16/9 times the weights. LIMN_SUBPIXEL computes 3×3 convolutions of an input that is resized to exactly
+// twice its size (stride 1, padding 1; not GEGLU) as four convolutions of 2×2, one for each of the four pixels that a
+// pixel becomes: taps that meet the same pixel are added beforehand. 2.25 times fewer products for 16/9 times the weights.
 typedef enum { LIMN_DIRECT, LIMN_WINOGRAD_2, LIMN_WINOGRAD_4, LIMN_SUBPIXEL } limn_algorithm;
 
 // Whether this set computes convolutions of such operands so.
@@ -88,8 +88,8 @@ typedef struct {
 size_t limn_pack_scratch(const limn_kernels *kernels, const limn_weight *weight);
 // Packs panel `panel` into [panel][tap][in][panel width]; in bfloat16 two inputs make one unit:
 // [panel][tap][in / 2][panel width][2], or, where tiles multiply, [panel][strip][tap][in / 2][32][2]. With Winograd,
-// points stand for taps; LIMN_SUBPIXEL has four such forms of four taps, one after the other. As 8-bit integers (one tap), four make a
-// unit: [panel][in / 4][panel width][4], and each panel ends in its columns' scales, [panel width] float32, and
+// points stand for taps; LIMN_SUBPIXEL has four such forms of four taps, one after the other. As 8-bit integers (one
+// tap), four make a unit: [panel][in / 4][panel width][4], and each panel ends in its columns' scales, [panel width] float32, and
 // [panel width] int32 to be taken from their sums.
 void limn_pack_task(const limn_kernels *kernels, limn_element element, const limn_weight *weight, void *packed,
                     long panel, void *scratch);
@@ -120,7 +120,14 @@ typedef struct {
     limn_activation activation;
     limn_element output_element;
     void *output;  // [batch, out_height, out_width, out_channels]
+    // NULL, or where the output's statistics go, for a norm to come: [batch, blocks, 2, out_channels], for every block
+    // of LIMN_STATISTICS_ROWS pixels of a picture, in whatever order, mean and summed squared deviation from it.
+    float *statistics;
 } limn_convolution;
+enum { LIMN_STATISTICS_ROWS = 32 };
+
+// Whether this set writes statistics of such an output.
+bool limn_convolution_has_statistics(const limn_kernels *kernels, const limn_convolution *c);
 
 long limn_convolution_tasks(const limn_kernels *kernels, const limn_convolution *c);
 size_t limn_convolution_scratch(const limn_kernels *kernels, const limn_convolution *c);
@@ -154,10 +161,12 @@ void limn_transpose_values_task(limn_element element, const void *values, long s
 // ---- Normalisation --------------------------------------------------------------------------------------------
 
 // Group normalisation over concat(sources), with SiLU if asked. Three phases: statistics (tasks), finish (one
-// call), apply (tasks). Statistics are two-pass within a chunk of rows and combined in double precision.
+// call), apply (tasks). Statistics are two-pass within a chunk of rows, or come from the convolution that made the
+// source, and are combined in double precision.
 typedef struct {
     const float *source[2];
     long channels[2];
+    const float *statistics[2];  // of blocks of each source, as a convolution left them; NULL: yet to be found
     long batch, pixels, groups;
     float epsilon;
     const float *weight, *bias;  // [channels]
@@ -169,7 +178,8 @@ typedef struct {
     void *output;      // [batch, pixels, channels]
 } limn_group_norm;
 
-long limn_group_norm_tasks(const limn_group_norm *g);
+long limn_group_norm_statistics_tasks(const limn_group_norm *g);
+long limn_group_norm_apply_tasks(const limn_group_norm *g);
 long limn_group_norm_partials(const limn_group_norm *g);
 void limn_group_norm_statistics_task(const limn_kernels *kernels, const limn_group_norm *g, long task);
 void limn_group_norm_finish(const limn_group_norm *g);

@@ -43,6 +43,31 @@ INLINE bool TYPED(streams_output)(const limn_convolution *c) {
         && c->out_channels % LANES == 0 && (uintptr_t)c->output % LINE_BYTES == 0;
 }
 
+#ifdef PRODUCT_TILES
+// The mean and summed squared deviation of a block of rows, in one pass. The values are taken relative to the first of
+// them, which costs no more digits than their number has.
+typedef struct {
+    vf pivot, sum, squares;
+} row_statistics;
+
+INLINE void add_row(row_statistics *s, vf v, bool is_first) {
+    if (is_first) s->pivot = v;
+    const vf d = v - s->pivot;
+    s->sum += d, s->squares += d * d;
+}
+
+// For `part` channels from `column` on; a block is LIMN_STATISTICS_ROWS rows of one picture.
+INLINE void store_statistics(const limn_convolution *c, long first, long column, long part, const row_statistics *s) {
+    const long pixels = c->out_height * c->out_width;
+    const long blocks = pixels * c->spread * c->spread / LIMN_STATISTICS_ROWS;
+    const long block = first / pixels * blocks + first % pixels / LIMN_STATISTICS_ROWS;
+    float *to = c->statistics + block * 2 * c->out_channels + column;
+    const vf mean = s->sum * (1.0f / LIMN_STATISTICS_ROWS);
+    store_part(to, s->pivot + mean, part);
+    store_part(to + c->out_channels, s->squares - s->sum * mean, part);
+}
+#endif
+
 // LANES columns of a finished tile, or the first `part` of them, from column `j` of the panel on.
 INLINE void TYPED(finish_columns)(const limn_convolution *c, long first, long count, long column, long j, long gates,
                                   const float *tile, bool whole, long part) {
@@ -56,6 +81,10 @@ INLINE void TYPED(finish_columns)(const limn_convolution *c, long first, long co
     const long stride = c->out_channels;
     const bool streams = TYPED(streams_output)(c);
     const vf bias = c->bias ? PART(c->bias + from) : (vf){};
+#ifdef PRODUCT_TILES
+    const bool has_statistics = c->statistics;
+    row_statistics statistics = {};
+#endif
     vf gate_bias = {};
     if (c->activation == LIMN_ACTIVATION_GEGLU && c->bias) gate_bias = PART(c->bias + c->out_channels + from);
     // Output pixels of a line are `spread` apart; between two lines lie those of other parts.
@@ -76,9 +105,14 @@ INLINE void TYPED(finish_columns)(const limn_convolution *c, long first, long co
                 case LIMN_ACTIVATION_SILU: v = silu_for(element, v); break;
                 case LIMN_ACTIVATION_GELU: v = gelu_for(element, v); break;
                 case LIMN_ACTIVATION_QUICK_GELU: v = quick_gelu_for(element, v); break;
-                case LIMN_ACTIVATION_GEGLU: v *= gelu_for(element, load(tile + SUM_AT(i, gates + j)) + gate_bias); break;
+                case LIMN_ACTIVATION_GEGLU:
+                    v *= gelu_for(element, load(tile + SUM_AT(i, gates + j)) + gate_bias);
+                    break;
             }
             if (residual) v += PART(residual + at);
+#ifdef PRODUCT_TILES
+            if (has_statistics) add_row(&statistics, v, i == 0);
+#endif
             if (whole && streams)
                 store_streaming((float *)output + at, v);
             else if (whole)
@@ -87,6 +121,9 @@ INLINE void TYPED(finish_columns)(const limn_convolution *c, long first, long co
                 store_element_part(element, output, at, v, part);
         }
     }
+#ifdef PRODUCT_TILES
+    if (has_statistics) store_statistics(c, first, from, part, &statistics);
+#endif
 #undef PART
 }
 

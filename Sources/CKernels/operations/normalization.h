@@ -15,10 +15,23 @@ INLINE void column_statistics(const float *x, long stride, long rows, vf *mean, 
     *squares = total;
 }
 
+// The same of rows whose statistics are there, in `blocks` blocks at a stride (Chan's formula, equal counts).
+INLINE void combined_statistics(const float *x, long squares_at, long stride, long blocks, long part, vf *mean,
+                                vf *squares) {
+    vf sum = {}, total = {};
+    for (long i = 0; i < blocks; i++) sum += load_part(x + i * stride, part);
+    *mean = sum * (1.0f / (float)blocks);
+    for (long i = 0; i < blocks; i++) {
+        const vf d = load_part(x + i * stride, part) - *mean;
+        total += load_part(x + squares_at + i * stride, part) + d * d * (float)LIMN_STATISTICS_ROWS;
+    }
+    *squares = total;
+}
+
 // One chunk of rows: per group the mean and the summed squared deviations, in double precision.
 static void group_norm_statistics_task(const limn_group_norm *g, long task) {
-    const long chunks = ceil_div(g->pixels, NORM_ROWS), b = task / chunks, first = task % chunks * NORM_ROWS;
-    const long rows = min_long(NORM_ROWS, g->pixels - first);
+    const long most = statistics_rows(g), chunks = ceil_div(g->pixels, most);
+    const long b = task / chunks, first = task % chunks * most, rows = min_long(most, g->pixels - first);
     const long channels = g->channels[0] + g->channels[1], width = channels / g->groups;
     double *partial = g->partials + task * g->groups * 2;
     // Channels arrive in order, so the running group is combined as it goes (Chan's formula, equal counts).
@@ -30,7 +43,12 @@ static void group_norm_statistics_task(const limn_group_norm *g, long task) {
         for (long c = 0; c < own; c += LANES) {
             const long part = min_long(LANES, own - c);
             vf means, deviations;
-            if (part == LANES) {
+            if (g->statistics[s]) {
+                // Two rows, of means and of squares, a block.
+                const long block = (b * g->pixels + first) / LIMN_STATISTICS_ROWS;
+                combined_statistics(g->statistics[s] + block * 2 * own + c, own, 2 * own, rows / LIMN_STATISTICS_ROWS,
+                                    part, &means, &deviations);
+            } else if (part == LANES) {
                 column_statistics(x + c, own, rows, &means, &deviations);
             } else {
                 float narrow[NORM_ROWS * LANES];
@@ -86,7 +104,8 @@ static void group_norm_apply_task(const limn_group_norm *g, long task) {
             if (c < own) {
                 const long part = own - c;
                 const vf v = load_part(x + c, part) * load_part(scale + c, part) + load_part(shift + c, part);
-                store_element_part(g->output_element, g->output, y + c, g->silu ? silu_for(g->output_element, v) : v, part);
+                store_element_part(g->output_element, g->output, y + c, g->silu ? silu_for(g->output_element, v) : v,
+                                   part);
             }
         }
         column += own;

@@ -94,7 +94,7 @@
                              INT8_TASK(convolution_task)},                                       \
         .winograd_task = {winograd_task_f32, BF16_WINOGRAD(winograd_task)},                      \
         .attention_task = {attention_task_f32, BF16_TASK(attention_task)},                       \
-        .scratch_attention = {NULL, TILE_SCRATCH(attention)},                                    \
+        .scratch_attention_bf16 = TILE_SCRATCH(attention),                                    \
         .linear_task_f32 = TILE_TASK(linear_task_f32), .scratch_linear_f32 = TILE_SCRATCH(linear), \
         .scratch_convolution_bf16 = TILE_SCRATCH(convolution),                                   \
         .group_norm_statistics_task = group_norm_statistics_task,                                \

@@ -34,7 +34,7 @@ struct Transformer2D: Sendable {
     func callAsFunction(_ x: Tensor, _ conditioning: Conditioning, _ compute: Compute) throws -> Tensor {
         var h = try projIn(try norm(x, compute), compute)
         for block in blocks { h = try block(h, conditioning, compute) }
-        return try projOut(h, compute, residual: x)
+        return try projOut(h, compute, residual: x, precedesNorm: true)
     }
 }
 

@@ -21,7 +21,7 @@ struct VAEAttention: Sendable {
         let values = try compute.transposedValues(TokenRows(qkv, offset: 2 * channels), heads: 1, dim: channels)
         let attended = try compute.attention(
             query: TokenRows(qkv), key: TokenRows(qkv, offset: channels), values: values, heads: 1, dim: channels)
-        return try toOut(attended, compute, residual: x)
+        return try toOut(attended, compute, residual: x, precedesNorm: true)
     }
 }
 

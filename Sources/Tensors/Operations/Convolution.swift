@@ -53,10 +53,12 @@ extension Compute {
     ///   - resized: size to which the input is brought by nearest neighbour first, without a copy
     ///   - batchBias: [batch, 1, 1, out], added to every pixel of a picture
     ///   - residual: like the result
+    ///   - precedesNorm: whether a norm is to follow, to which the result's statistics are of use
     /// - Returns: [batch, outHeight, outWidth, out]
     package func convolution(
         _ x: Tensor, _ second: Tensor? = nil, _ weights: PackedWeights, _ geometry: ConvolutionGeometry,
-        resized: (height: Int, width: Int)? = nil, batchBias: Tensor? = nil, residual: Tensor? = nil
+        resized: (height: Int, width: Int)? = nil, batchBias: Tensor? = nil, residual: Tensor? = nil,
+        precedesNorm: Bool = false
     ) throws -> Tensor {
         guard weights.algorithm == .direct || geometry.stride == 1 else {
             throw TensorError("weights packed for \(weights.algorithm.rawValue) are of no use with a stride")
@@ -76,7 +78,7 @@ extension Compute {
         let output = try tensor(x.batch, height, width, weights.outChannels)
         // The kernels know addresses alone: what these belong to must not be released before they are done.
         defer { withExtendedLifetime((x, second, weights, batchBias, residual, output)) {} }
-        let c = limn_convolution(
+        var c = limn_convolution(
             algorithm: weights.algorithm.code, element: x.element.code, row_scales: nil,
             source: (UnsafeRawPointer(x.raw), second.map { UnsafeRawPointer($0.raw) }),
             channels: (x.channels, second?.channels ?? 0), batch: x.batch, in_height: x.height, in_width: x.width,
@@ -87,16 +89,20 @@ extension Compute {
             weights: try weights.packed(self), bias: weights.bias,
             batch_bias: batchBias.map { UnsafePointer($0.pointer) },
             residual: residual.map { UnsafePointer($0.pointer) }, activation: weights.activation.code,
-            output_element: output.element.code, output: output.raw)
+            output_element: output.element.code, output: output.raw, statistics: nil)
+        if precedesNorm { try addStatistics(of: output, to: &c) }
         try product(weights.kernelHeight * weights.kernelWidth > 1 ? .convolution : .linear, c, weights.algorithm)
         return output
     }
 
     /// activation(x·Wᵀ + bias) + residual over the channels of any tensor.
     ///
-    /// - Parameter asOperand: the result only feeds a product, and may be stored as such
+    /// - Parameters:
+    ///   - asOperand: the result only feeds a product, and may be stored as such
+    ///   - precedesNorm: whether a group norm is to follow, to which the result's statistics are of use
     package func linear(
-        _ x: Tensor, _ weights: PackedWeights, residual: Tensor? = nil, asOperand: Bool = false
+        _ x: Tensor, _ weights: PackedWeights, residual: Tensor? = nil, asOperand: Bool = false,
+        precedesNorm: Bool = false
     ) throws -> Tensor {
         let shape = x
         let (x, scales): (Tensor, Tensor?) =
@@ -106,7 +112,7 @@ extension Compute {
         // How a picture is computed must not depend on how many there are.
         let pixels = shape.height * shape.width
         defer { withExtendedLifetime((x, scales, weights, residual, output)) {} }
-        let c = limn_convolution(
+        var c = limn_convolution(
             algorithm: LIMN_DIRECT, element: x.element.code, row_scales: scales.map { UnsafePointer($0.pointer) },
             source: (UnsafeRawPointer(x.raw), nil),
             channels: (x.channels, 0), batch: shape.batch, in_height: 1, in_width: pixels, resized_height: 1,
@@ -114,7 +120,8 @@ extension Compute {
             pad_top: 0, pad_left: 0, out_height: 1, out_width: pixels, out_channels: weights.outChannels, spread: 1,
             weights: try weights.packed(self), bias: weights.bias, batch_bias: nil,
             residual: residual.map { UnsafePointer($0.pointer) }, activation: weights.activation.code,
-            output_element: output.element.code, output: output.raw)
+            output_element: output.element.code, output: output.raw, statistics: nil)
+        if precedesNorm { try addStatistics(of: output, to: &c) }
         try product(.linear, c, .direct)
         return output
     }
@@ -170,6 +177,16 @@ extension Compute {
                 job.output, job.scales)
         }
         return (output, scales)
+    }
+
+    /// Has the kernels tell the means and deviations of what they write, where they can: a norm then need not read it
+    /// once more.
+    private func addStatistics(of output: Tensor, to c: inout limn_convolution) throws {
+        guard limn_convolution_has_statistics(kernels.table, &c) else { return }
+        let blocks = output.pixels / Int(LIMN_STATISTICS_ROWS)
+        let statistics = try tensor(output.batch, blocks, 2, output.channels)
+        output.statistics = statistics
+        c.statistics = statistics.pointer
     }
 
     private func product(_ kind: OperationKind, _ c: limn_convolution, _ algorithm: ConvolutionAlgorithm) throws {

@@ -40,7 +40,10 @@ extension Compute {
         let affine = try tensor(x.batch, 1, 2, channels)
         var norm = limn_group_norm(
             source: (UnsafePointer(x.pointer), second.map { UnsafePointer($0.pointer) }),
-            channels: (x.channels, second?.channels ?? 0), batch: x.batch, pixels: x.pixels, groups: groups,
+            channels: (x.channels, second?.channels ?? 0),
+            statistics: (
+                x.statistics.map { UnsafePointer($0.pointer) }, second?.statistics.map { UnsafePointer($0.pointer) }
+            ), batch: x.batch, pixels: x.pixels, groups: groups,
             epsilon: epsilon, weight: weight.pointer, bias: bias.pointer,
             modulation: modulation.map { UnsafePointer($0.pointer) }, silu: silu, partials: nil,
             affine: affine.pointer, output_element: output.element.code, output: output.raw)
@@ -50,15 +53,14 @@ extension Compute {
         defer { withExtendedLifetime((x, second, weight, bias, modulation, affine, partials, output)) {} }
         norm.partials = UnsafeMutableRawPointer(partials.pointer).assumingMemoryBound(to: Double.self)
         let job = GroupNormJob(table: kernels.table, norm: norm)
-        let tasks = limn_group_norm_tasks(&norm)
-        try run(.normalization, tasks: tasks, job) { context, task, _ in
+        try run(.normalization, tasks: limn_group_norm_statistics_tasks(&norm), job) { context, task, _ in
             let job = context.assumingMemoryBound(to: GroupNormJob.self)
             withUnsafePointer(to: job.pointee.norm) {
                 limn_group_norm_statistics_task(job.pointee.table, $0, task)
             }
         }
         if !arena.isPlanning { limn_group_norm_finish(&norm) }
-        try run(.normalization, tasks: tasks, job) { context, task, _ in
+        try run(.normalization, tasks: limn_group_norm_apply_tasks(&norm), job) { context, task, _ in
             let job = context.assumingMemoryBound(to: GroupNormJob.self)
             withUnsafePointer(to: job.pointee.norm) { limn_group_norm_apply_task(job.pointee.table, $0, task) }
         }
