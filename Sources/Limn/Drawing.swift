@@ -48,7 +48,7 @@ extension Model {
                 var last = Compute.seconds
                 return try job.sampler.sample(
                     start.latents, from: job.firstStep, denoise: denoiser.denoised,
-                    noise: { generator.normal(start.latents.count) },
+                    noise: { generator.normal(in: start.latents.pool) },
                     afterStep: { step, x in
                         let now = Compute.seconds
                         report(
@@ -56,7 +56,8 @@ extension Model {
                             secondsPerStep: now - last)
                         last = now
                         return start.restored(x, after: step, job.sampler)
-                    })
+                    }
+                ).values
             }
             report(.decoding, index)
             makeRoom()

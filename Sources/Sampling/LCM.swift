@@ -39,14 +39,14 @@ struct LCM: Sampler {
     }
 
     func sample(
-        _ x: [Float], from firstStep: Int, denoise: ([Float], NoiseLevel) throws -> Denoised,
-        noise: () -> [Float], afterStep: (Int, [Float]) throws -> [Float]
-    ) throws -> [Float] {
+        _ x: Sample, from firstStep: Int, denoise: (Sample, NoiseLevel) throws -> Denoised,
+        noise: () -> Sample, afterStep: (Int, Sample) throws -> Sample
+    ) throws -> Sample {
         var x = x
         for index in firstStep..<levels.count {
             let x0 = limit.applied(to: try denoise(x, levels[index]).x0)
-            x = combined(boundaries[index].out, x0, boundaries[index].skip, x)
-            if let next = levelAfter(step: index) { x = combined(next.alpha, x, next.sigma, noise()) }
+            x = boundaries[index].out * x0 + boundaries[index].skip * x
+            if let next = levelAfter(step: index) { x = next.alpha * x + next.sigma * noise() }
             x = try afterStep(index, x)
         }
         return x
