@@ -77,8 +77,8 @@ struct PreparedRequest {
         }
         guard (1...description.largestClipSkip).contains(request.clipSkip) else {
             throw usage(
-                "clip skip \(request.clipSkip) is out of range: this model's text encoder allows 1 to "
-                    + "\(description.largestClipSkip)")
+                "clip skip \(request.clipSkip) is out of range: the layers of this model's text encoder allow "
+                    + "1 to \(description.largestClipSkip)")
         }
         let refinerStart = request.refinerStart ?? 0.8
         guard hasRefiner || request.refinerStart == nil else {
