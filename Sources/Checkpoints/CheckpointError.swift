@@ -30,12 +30,21 @@ package struct CheckpointError: Error, Equatable, Sendable, CustomStringConverti
         CheckpointError(path: path, problem: "cannot \(action): \(reason(code))")
     }
 
+    /// Such values would only show as a black picture at the end.
+    static func notFinite(_ path: String, _ tensor: String) -> CheckpointError {
+        CheckpointError(
+            path: path, tensor: tensor,
+            problem: "it has values that are infinite or no numbers (NaN): its training went wrong, or the file is "
+                + "damaged; get another version of the model")
+    }
+
     /// strerror is not safe to call from several threads and knows no remedies, so the likely codes are spelled out.
     private static func reason(_ code: Int32) -> String {
         switch code {
         case ENOENT: "there is no such file or folder; check the path"
         case EACCES, EPERM: "permission denied; check who owns the file and its folder"
         case ELOOP: "its symbolic links go round in a circle; point the link at a real file"
+        case EEXIST, ENOTEMPTY: "something of that name is there already; choose another name"
         case ENOTDIR: "a part of the path is a file, not a folder; check the path"
         case EISDIR: "it is a folder, not a file; give the name of a file"
         case ENAMETOOLONG: "the path is too long"

@@ -1,4 +1,5 @@
 import Images
+import Models
 import Sampling
 
 /// A request checked against a model, with everything left open filled in.
@@ -23,9 +24,13 @@ struct PreparedRequest {
     let sampler: any Sampler
     let firstStep: Int
     let generator: GeneratorName
+    /// What the network predicts.
+    let prediction: PredictionType
     /// The picture to start from, at the size of the result.
     let initImage: Image?
     let mask: Mask?
+    /// How the VAE cuts the picture; nil if it takes it whole.
+    let vaeTiling: VAETiling?
 
     /// How many steps are run: those of the sampler's list, which may be longer than what was asked for.
     var steps: Int { sampler.levels.count - firstStep }
@@ -35,7 +40,13 @@ struct PreparedRequest {
     /// Largest side, far above what fits into memory with any model there is.
     private static let largestSide = 16384
 
-    init(_ asked: Request, description: ModelDescription, scheduler: SchedulerConfig, hasRefiner: Bool = false) throws {
+    /// - Parameters:
+    ///   - hasRefiner: whether a refiner does the last steps
+    ///   - lowMemory: whether the model was loaded so, which decides about tiles where the request does not
+    init(
+        _ asked: Request, description: ModelDescription, scheduler: SchedulerConfig, hasRefiner: Bool = false,
+        lowMemory: Bool = false
+    ) throws {
         var request = asked
         func usage(_ text: String) -> LimnError { LimnError(text, isUsage: true) }
         let edits = description.input == .picture
@@ -100,6 +111,9 @@ struct PreparedRequest {
             samplerName = parsed.sampler
             schedule = schedule ?? parsed.schedule
         }
+        var scheduler = scheduler
+        if let prediction = request.prediction { scheduler.predictionType = prediction.type }
+        prediction = scheduler.predictionType
         sampler = try makeSampler(
             samplerName, schedule: schedule, steps: request.steps, eta: request.eta, config: scheduler)
         let strength = request.strength ?? (kind == .inpainting ? 1 : 0.75)
@@ -122,6 +136,11 @@ struct PreparedRequest {
         if startsFromPicture { request.strength = strength }
         if hasRefiner { request.refinerStart = refinerStart }
         if edits { request.imageGuidanceScale = imageGuidanceScale }
+        let tiling = VAETiling()
+        let factor = description.vae.factor
+        request.vaeTiling = tiling.cuts(height: height / factor, width: width / factor)
+            && (request.vaeTiling ?? lowMemory)
+        vaeTiling = request.vaeTiling == true ? tiling : nil
         self.request = request
     }
 

@@ -36,7 +36,7 @@ extension [TextReader] {
                 if let dropped = tokens.dropped, warned.insert(spoken.name).inserted {
                     tell(.warning(Self.warning(of: dropped, spoken.name, reader.tokenizer.maximumLength)))
                 }
-                return EncoderTokens(ids: tokens.ids, count: tokens.tokenCount)
+                return EncoderTokens(ids: tokens.ids, count: tokens.tokenCount, learnt: reader.learnt)
             }
             let layers = texts.map { description.layer(clipSkip: $0.clipSkip) }
             let read: [TextStates]

@@ -20,6 +20,7 @@ public struct Recipe: Sendable {
     /// The webui's text, for people.
     public let parameters: String?
     private let stored: StoredRequest
+    var storedLoRAs: [StoredLoRA] { stored.loras ?? [] }
 
     /// Reads a PNG file's text chunks: Limn's own, else the webui's `parameters`.
     ///
@@ -72,6 +73,8 @@ public struct Recipe: Sendable {
         }
         try check(stored.latents, latents.map(StoredRequest.digest), "the starting noise it was made from", "--latents")
         var request = stored.request
+        // An exact form that does not speak of tiles was drawn without, which is not to be left open then.
+        if isExact { request.vaeTiling = request.vaeTiling ?? false }
         (request.initImage, request.mask, request.latents) = (initImage, mask, latents)
         return request
     }
@@ -109,13 +112,22 @@ struct StoredRequest: Codable, Equatable {
     var schedule: String?
     var eta: Float?
     var clipSkip: Int
+    /// nil: what the model says.
+    var prediction: Prediction?
     var strength: Double?
     var maskBlur: Double
+    /// nil: false.
+    var vaeTiling: Bool?
     var initImage: String?
     var mask: String?
     var latents: String?
+    /// nil: none.
+    var loras: [StoredLoRA]?
 
-    init(_ request: Request, model: String, fingerprint: String, precision: Precision?) {
+    init(
+        _ request: Request, model: String, fingerprint: String, precision: Precision?, loras: [StoredLoRA] = []
+    ) {
+        self.loras = loras.isEmpty ? nil : loras
         (version, self.model, self.fingerprint) = (limnVersion, model, fingerprint)
         self.precision = precision?.rawValue
         (prompt, negativePrompt) = (request.prompt, request.negativePrompt)
@@ -130,6 +142,8 @@ struct StoredRequest: Codable, Equatable {
         (seed, generator) = (request.seed, request.generator)
         (sampler, schedule, eta, clipSkip) = (request.sampler, request.schedule, request.eta, request.clipSkip)
         (strength, maskBlur) = (request.strength, request.maskBlur)
+        vaeTiling = request.vaeTiling == true ? true : nil
+        prediction = request.prediction
         initImage = request.initImage.map(Self.digest)
         mask = request.mask.map(Self.digest)
         latents = request.latents.map(Self.digest)
@@ -148,6 +162,8 @@ struct StoredRequest: Codable, Equatable {
         (request.seed, request.generator) = (seed, generator)
         (request.sampler, request.schedule, request.eta) = (sampler, schedule, eta)
         (request.clipSkip, request.strength, request.maskBlur) = (clipSkip, strength, maskBlur)
+        request.vaeTiling = vaeTiling
+        request.prediction = prediction
         return request
     }
 

@@ -9,8 +9,11 @@ struct Refiner: Sendable {
     let unet: UNet2DConditionModel
     let fingerprint: String
 
+    /// - Parameter words: learnt ones that prompts may hold
     /// - Throws: `LimnError` if it does not go on from the first model's latents
-    init(path: String, of first: ModelDescription, _ compute: Compute) throws {
+    init(
+        path: String, of first: ModelDescription, words: [TextualInversion], _ compute: Compute
+    ) throws {
         let description = try ModelDescription(folder: path)
         guard first.isXL, description.isXL, first.input == .latents, description.input == .latents,
             description.vae.latentChannels == first.vae.latentChannels,
@@ -25,7 +28,7 @@ struct Refiner: Sendable {
         }
         let parts = try ModelParts(folder: description)
         self.description = description
-        texts = try description.readers(parts, compute)
+        texts = try description.readers(parts, words: words, compute)
         unet = try parts.unet(description.unet, compute)
         fingerprint = parts.fingerprint
     }

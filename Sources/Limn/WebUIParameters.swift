@@ -5,7 +5,8 @@ import Sampling
 extension Model {
     /// The text chunks of a picture: the webui's `parameters`, and Limn's exact form.
     func metadata(for request: Request) throws -> [(keyword: String, text: String)] {
-        var stored = StoredRequest(request, model: name, fingerprint: fingerprint, precision: precision)
+        var stored = StoredRequest(
+            request, model: name, fingerprint: fingerprint, precision: precision, loras: storedLoRAs)
         stored.refiner = refinerFingerprint
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -44,8 +45,11 @@ extension StoredRequest {
         add("Mask blur", mask == nil ? nil : Self.shown(Float(maskBlur)))
         add("Eta", eta.map(Self.shown))
         add("Clip skip", clipSkip == 1 ? nil : "\(clipSkip)")
+        add("VAE tiling", vaeTiling == true ? "on" : nil)
         add("RNG", generator)
         add("Version", version.map { "limn \($0)" })
+        // The webui has LoRAs in the prompt.
+        let prompt = ([prompt] + (loras ?? []).map(\.tag)).joined(separator: " ")
         return PictureParameters(prompt: prompt, negativePrompt: negativePrompt, fields: fields)
     }
 
@@ -84,6 +88,7 @@ extension StoredRequest {
         maskBlur = parameters["Mask blur"].flatMap { Double($0) } ?? 4
         eta = parameters["Eta"].flatMap { Float($0) }
         clipSkip = parameters["Clip skip"].flatMap { Int($0) } ?? 1
+        vaeTiling = parameters["VAE tiling"] == "on" ? true : nil
         if let name = parameters["RNG"].flatMap({ try? GeneratorName(named: $0) }) { generator = name.rawValue }
     }
 }

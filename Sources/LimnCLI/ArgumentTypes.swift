@@ -44,3 +44,4 @@ extension PictureCrop: ExpressibleByArgument {
 }
 
 extension Precision: ExpressibleByArgument {}
+extension Prediction: ExpressibleByArgument {}

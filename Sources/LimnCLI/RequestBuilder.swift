@@ -50,6 +50,8 @@ struct RequestBuilder {
         set(\.generator, flags.sampling.rng)
         set(\.eta, flags.sampling.eta)
         set(\.clipSkip, flags.sampling.clipSkip)
+        set(\.vaeTiling, flags.sampling.vaeTiling)
+        set(\.prediction, flags.sampling.prediction)
         set(\.count, flags.output.batchCount)
         if let sampler = flags.sampling.sampler {
             request.sampler = sampler

@@ -9,7 +9,8 @@ import Testing
 
     static let models = [
         ("pipeline-a", Fixtures.path("pipeline-a")), ("pipeline-b", Fixtures.path("pipeline-b")),
-        ("pipeline-inpaint", Fixtures.path("pipeline-inpaint")),
+        ("pipeline-inpaint", Fixtures.path("pipeline-inpaint")), ("pipeline-alt", Fixtures.path("pipeline-alt")),
+        ("pipeline-japanese", Fixtures.path("pipeline-japanese")), ("pipeline-t5", Fixtures.path("pipeline-t5")),
         ("icons-64", Fixtures.repository + "/weights/icons-64"),
     ]
 

@@ -108,7 +108,7 @@ def conditions(config, count, g):
     return told
 
 
-def fit_last_convolution(unet, prediction, seed):
+def fit_last_convolution(unet, prediction, seed, text_channels=None):
     """Random weights would send a run far away; so the last convolution is fitted (least squares on the random
     network's features) to predict what a trained network predicts. A part stays random, so that everything
     still shows."""
@@ -121,7 +121,7 @@ def fit_last_convolution(unet, prediction, seed):
     alpha = DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear").alphas_cumprod[t]
     a, s = alpha.sqrt()[:, None, None, None], (1 - alpha).sqrt()[:, None, None, None]
     extra = torch.randn(count, unet.config.in_channels - 4, size, size, generator=g)
-    states = torch.randn(count, 9, unet.config.cross_attention_dim, generator=g)
+    states = torch.randn(count, 9, text_channels or unet.config.cross_attention_dim, generator=g)
     target = noise if prediction == "epsilon" else a * noise - s * clean
     features = []
     hook = unet.conv_out.register_forward_pre_hook(lambda _, inputs: features.append(inputs[0]))

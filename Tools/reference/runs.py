@@ -111,12 +111,14 @@ def correct(call, family):
     return call
 
 
-def draw(model, folder, runs, prompt_of_check=None, family="sd", **options):
+def draw(model, folder, runs, prompt_of_check=None, family="sd", prepare=lambda pipe: None,
+         **options):
     """Writes runs.json, runs.safetensors and `<name>.png` into `folder`; pictures named by the runs lie there.
-    `options` go to the pipelines' constructors."""
+    `prepare` may change the pipeline before; `options` go to the pipelines' constructors."""
     options = {"requires_safety_checker": False, **options} if family != "xl" else options
     base = diffusers.DiffusionPipeline.from_pretrained(model, dtype=torch.float32)
     base.set_progress_bar_config(disable=True)
+    prepare(base)
     # diffusers 0.42's clip_skip asks for `text_encoder.text_model`, a level that transformers 5 has taken out.
     if family != "xl" and not hasattr(base.text_encoder, "text_model"):
         base.text_encoder.__dict__["text_model"] = base.text_encoder

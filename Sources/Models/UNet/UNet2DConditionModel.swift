@@ -7,6 +7,7 @@ package struct UNet2DConditionModel: Sendable {
     package let config: UNetConfig
     private let convIn: Conv2D
     private let timeEmbedding: TimeEmbedding
+    private let encoderHidProj: Linear?
     private let downBlocks: [DownBlock]
     private let midBlock: MidBlock?
     private let upBlocks: [UpBlock]
@@ -22,6 +23,9 @@ package struct UNet2DConditionModel: Sendable {
         convIn = try Conv2D(
             source("conv_in"), in: config.inChannels, out: channels[0], kernel: config.convInKernel)
         timeEmbedding = try TimeEmbedding(source, config)
+        encoderHidProj = try config.encoderHiddenChannels.map {
+            try Linear(source("encoder_hid_proj"), in: $0, out: config.crossAttentionChannels[0])
+        }
         downBlocks = try (0..<config.levels).map {
             try DownBlock(
                 source("down_blocks", $0), in: channels[max($0 - 1, 0)], level: $0, config, slots: slots)
@@ -48,11 +52,12 @@ package struct UNet2DConditionModel: Sendable {
         on text: Tensor, addition: [AdditionalConditions]? = nil, timeCondition: [[Float]]? = nil,
         _ compute: Compute
     ) throws -> Conditioning {
-        for channels in Set(config.crossAttentionChannels) where channels != text.channels {
+        for channels in config.textChannels where channels != text.channels {
             throw ModelError(
                 "the text encoder gives states of \(text.channels) channels, but the UNet wants \(channels): "
                     + "they are not parts of one model")
         }
+        let text = try projected(text, compute)
         let keyValues = try crossAttentions.map { layer in
             try compute.arena.plan { _ = try layer.keyValues(text, compute) }
             return try layer.keyValues(text, compute)
@@ -64,6 +69,13 @@ package struct UNet2DConditionModel: Sendable {
                     batch: text.batch, height: 1, width: 1, channels: config.timeConditionChannels ?? 0,
                     values: Array($0.joined()))
             })
+    }
+
+    /// Text states as the cross-attentions want them.
+    private func projected(_ text: Tensor, _ compute: Compute) throws -> Tensor {
+        guard let encoderHidProj else { return text }
+        try compute.arena.plan { _ = try encoderHidProj(text, compute) }
+        return try encoderHidProj(text, compute).copy()
     }
 
     private func additionTensor(_ addition: [AdditionalConditions]?, batch: Int) throws -> Tensor? {

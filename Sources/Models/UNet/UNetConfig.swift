@@ -19,6 +19,8 @@ package struct UNetConfig: Sendable, Equatable {
     package var normGroups = 32
     package var normEpsilon: Float = 1e-5
     package var crossAttentionChannels = [768, 768, 768, 768]
+    /// Width of text states that the network projects to the width of its cross-attentions itself; nil: it does not.
+    package var encoderHiddenChannels: Int?
     package var transformerLayers: [TransformerDepth] = [1, 1, 1, 1]
     /// On the way up, the narrowest level first.
     package var reverseTransformerLayers: [TransformerDepth] = [1, 1, 1, 1]
@@ -39,6 +41,8 @@ package struct UNetConfig: Sendable, Equatable {
 
     /// Side in pixels of the feature maps of a level, for pictures of the model's own size.
     func side(level: Int) -> Int { max(1, sampleSize >> level) }
+    /// Width of the text states that the network takes; several where levels were made for different texts.
+    package var textChannels: Set<Int> { encoderHiddenChannels.map { [$0] } ?? Set(crossAttentionChannels) }
     package var levels: Int { blockOutChannels.count }
     /// Latents are best a multiple of this; other sizes work, as in diffusers, by cropping what is upsampled.
     package var factor: Int { 1 << (levels - 1) }
