@@ -138,7 +138,8 @@ struct PreparedRequest {
         if edits { request.imageGuidanceScale = imageGuidanceScale }
         let tiling = VAETiling()
         let factor = description.vae.factor
-        request.vaeTiling = tiling.cuts(height: height / factor, width: width / factor)
+        request.vaeTiling =
+            tiling.cuts(height: height / factor, width: width / factor)
             && (request.vaeTiling ?? lowMemory)
         vaeTiling = request.vaeTiling == true ? tiling : nil
         self.request = request
