@@ -273,7 +273,22 @@ void limn_layer_norm(const limn_kernels *kernels, const float *x, const float *w
     kernels->layer_norm(x, weight, bias, epsilon, channels, first, last, output_element, output);
 }
 
+void limn_rms_norm(const limn_kernels *kernels, const float *x, const float *weight, float epsilon, long channels,
+                   long first, long last, limn_element output_element, void *output) {
+    kernels->rms_norm(x, weight, epsilon, channels, first, last, output_element, output);
+}
+
 // ---- Elementwise
+
+void limn_gate_rows(const limn_kernels *kernels, const float *x, long channels, long first, long last,
+                    limn_element output_element, void *output) {
+    kernels->gate_rows(x, channels, first, last, output_element, output);
+}
+
+void limn_rectify_rows(const limn_kernels *kernels, const float *x, long channels, long first, long last,
+                       limn_element output_element, void *output) {
+    kernels->rectify_rows(x, channels, first, last, output_element, output);
+}
 
 void limn_silu(const limn_kernels *kernels, const float *x, long count, float *output) {
     kernels->silu(x, count, output);

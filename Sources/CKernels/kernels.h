@@ -22,7 +22,11 @@ struct limn_kernels {
     void (*group_norm_apply_task)(const limn_group_norm *, long task);
     void (*layer_norm)(const float *x, const float *weight, const float *bias, float epsilon, long channels,
                        long first, long last, limn_element output_element, void *output);
+    void (*rms_norm)(const float *x, const float *weight, float epsilon, long channels, long first, long last,
+                     limn_element output_element, void *output);
     void (*silu)(const float *x, long count, float *output);
+    void (*gate_rows)(const float *x, long channels, long first, long last, limn_element, void *output);
+    void (*rectify_rows)(const float *x, long channels, long first, long last, limn_element, void *output);
     void (*stored_to_f32)(limn_stored stored, const void *x, long count, float *output);
     void (*rows_to_bf16)(const float *x, long channels, const float *second, long second_channels,
                        long first, long last,

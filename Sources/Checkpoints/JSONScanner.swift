@@ -148,6 +148,32 @@ struct JSONScanner {
         }
     }
 
+    /// A number of any kind, as near as a Double comes.
+    mutating func number(_ what: String) throws -> Double {
+        _ = peek()
+        let first = position
+        guard first < bytes.count, isDigit(bytes[first]) || bytes[first] == UInt8(ascii: "-") else {
+            throw syntaxError("\(what), a number")
+        }
+        try skipNumber()
+        let text = String(decoding: bytes[first..<position], as: UTF8.self)
+        guard let value = Double(text) else { throw syntaxError("\(what), a number") }
+        return value
+    }
+
+    /// `true` or `false`.
+    mutating func bool(_ what: String) throws -> Bool {
+        switch peek() {
+        case UInt8(ascii: "t"):
+            try skipWord("true")
+            return true
+        case UInt8(ascii: "f"):
+            try skipWord("false")
+            return false
+        default: throw syntaxError("\(what), true or false")
+        }
+    }
+
     /// Reads a number ≥ 0 without fraction or exponent that fits into Int; `what` names it in messages.
     mutating func wholeNumber(_ what: String) throws -> Int {
         let first = peek()

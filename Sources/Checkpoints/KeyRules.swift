@@ -6,6 +6,8 @@ package struct KeyRules: Sendable {
     private var attentionNames: [String: String] = [:]
     /// Canonical keys that a model need not read.
     private var ignorable: Set<String> = []
+    /// Beginnings of further such keys.
+    private var ignorablePrefixes: [String] = []
 
     /// Every key stands for itself.
     package static let none = KeyRules()
@@ -18,6 +20,20 @@ package struct KeyRules: Sendable {
     /// CLIP text encoders of which the projection is wanted.
     package static let clipTextWithProjection = KeyRules(
         optionalPrefix: "text_model.", ignorable: ["embeddings.position_ids"])
+
+    /// AltDiffusion's text encoders: XLM-R's pooled state is not used, and in the eighteen-language model neither is the
+    /// first of its two projections.
+    package static func robertaSeries(layers: Int, hasPreTransformation: Bool) -> KeyRules {
+        var unused = [
+            "roberta.pooler.", "roberta.embeddings.position_ids", "roberta.embeddings.token_type_ids", "logit_scale",
+        ]
+        if hasPreTransformation { unused += ["transformation.", "roberta.encoder.layer.\(layers - 1)."] }
+        return KeyRules(ignorablePrefixes: unused)
+    }
+
+    /// T5's encoder, perhaps in a file with its decoder. The table of tokens has two names.
+    package static let t5Encoder = KeyRules(
+        ignorable: ["shared.weight", "encoder.embed_tokens.weight", "lm_head.weight"], ignorablePrefixes: ["decoder."])
 
     /// Autoencoders: the mid block's attention had names of its own before diffusers 0.12.
     package static let autoencoder = KeyRules(
@@ -38,7 +54,9 @@ package struct KeyRules: Sendable {
     }
 
     /// Whether a canonical key may stay unread.
-    package func isIgnorable(_ canonical: String) -> Bool { ignorable.contains(canonical) }
+    package func isIgnorable(_ canonical: String) -> Bool {
+        ignorable.contains(canonical) || ignorablePrefixes.contains { canonical.hasPrefix($0) }
+    }
 
     /// Canonical key → key in the file.
     ///

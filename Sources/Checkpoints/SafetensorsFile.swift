@@ -6,6 +6,8 @@ package final class SafetensorsFile: TensorSource {
     /// The file's own notes (`__metadata__`), text to text.
     package let metadata: [String: String]
 
+    package var notes: [String: String] { metadata }
+
     private let file: MappedFile
     /// Byte ranges within the file.
     private let ranges: [String: Range<Int>]

@@ -6,6 +6,10 @@ package protocol TensorSource: Sendable {
     /// What there is, by name.
     var tensors: [String: TensorInfo] { get }
 
+    /// Numbers and short texts that stand beside the tensors, what the file says about itself; empty where it says
+    /// nothing.
+    var notes: [String: String] { get }
+
     /// The stored bytes of a tensor, little-endian and row-major, valid only within `body`; they need not be
     /// aligned to the dtype.
     ///
@@ -19,6 +23,8 @@ package protocol TensorSource: Sendable {
 }
 
 extension TensorSource {
+    package var notes: [String: String] { [:] }
+
     /// What the file says about a tensor, or an error that names it.
     package func info(_ name: String) throws -> TensorInfo {
         guard let info = tensors[name] else { throw missing(name) }

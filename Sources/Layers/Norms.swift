@@ -27,6 +27,22 @@ package struct GroupNorm: Sendable {
     }
 }
 
+/// Root mean square normalisation over the channels; checkpoint key `weight` [channels].
+package struct RMSNorm: Sendable {
+    private let weight: FloatArray
+    private let epsilon: Float
+
+    package init(_ source: LayerSource, channels: Int, epsilon: Float) throws {
+        weight = FloatArray(try source.array("weight", count: channels))
+        self.epsilon = epsilon
+    }
+
+    /// - Parameter asOperand: the result only feeds a product (another layer)
+    package func callAsFunction(_ x: Tensor, _ compute: Compute, asOperand: Bool = true) throws -> Tensor {
+        try compute.rmsNorm(x, weight: weight, epsilon: epsilon, asOperand: asOperand)
+    }
+}
+
 /// Layer normalisation over the channels; checkpoint keys `weight` and `bias`, both [channels].
 package struct LayerNorm: Sendable {
     private let weight: FloatArray

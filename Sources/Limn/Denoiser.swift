@@ -22,25 +22,34 @@ struct LatentShape: Sendable, Equatable {
 
     func channelsFirst(_ values: some RandomAccessCollection<Float>) -> [Float] {
         var result = [Float](repeating: 0, count: count)
-        for (index, value) in values.enumerated() { result[index % channels * pixels + index / channels] = value }
+        result.withUnsafeMutableBufferPointer { write(values, to: $0) }
         return result
+    }
+
+    /// One picture of a network's output as a sample.
+    func sample(_ picture: Int, of output: Tensor, in pool: SamplePool) -> Sample {
+        Sample(in: pool) { write(output.buffer[picture * count..<(picture + 1) * count], to: $0) }
+    }
+
+    private func write(_ values: some RandomAccessCollection<Float>, to result: UnsafeMutableBufferPointer<Float>) {
+        for (index, value) in values.enumerated() { result[index % channels * pixels + index / channels] = value }
     }
 }
 
-/// What the UNet is told in the steps of a run: [negative prompt, prompt] while guidance lasts, then the prompt alone.
-struct RunConditioning {
-    var first: Conditioning
-    /// What steps below the timestep `lastGuided` are told; nil: the same.
-    var later: Conditioning?
-    var lastGuided: Float = 0
+/// A stretch of a run in which one network is told one thing: [negative prompt, prompt] while guidance lasts, then the
+/// prompt alone; and the refiner, where there is one, in the end.
+struct RunPhase {
+    var unet: UNet2DConditionModel
+    var conditioning: Conditioning
+    /// The timestep of its last step.
+    var lastTimestep: Float
 }
 
 /// The network as a sampler sees it: what is predicted, guidance, step caching and the layout of memory are dealt with
 /// here and nowhere else.
 struct Denoiser {
-    private let first: Evaluator
-    private let later: Evaluator?
-    private let lastGuided: Float
+    /// In the order of the run, with the timestep of the last step of each.
+    private let evaluators: [(evaluator: Evaluator, lastTimestep: Float)]
     private let parameterization: Parameterization
     private let guidanceScale: Float
     private let imageGuidanceScale: Float
@@ -48,23 +57,21 @@ struct Denoiser {
     private let shape: LatentShape
 
     /// - Parameters:
+    ///   - phases: at least one
     ///   - guidanceScale: for evaluations of a pair, or of three
     ///   - imageGuidanceScale: for evaluations of three: without picture and prompt, with the picture, with both
     ///   - cacheInterval: every how many evaluations the UNet runs as a whole
     ///   - extra: what the UNet sees beside the latents, [height, width, extra channels]
     init(
-        unet: UNet2DConditionModel, conditioning: RunConditioning, prediction: PredictionType, guidanceScale: Float,
-        imageGuidanceScale: Float, guidanceRescale: Float, cacheInterval: Int, extra: [Float]?, shape: LatentShape,
-        compute: Compute
+        phases: [RunPhase], prediction: PredictionType, guidanceScale: Float, imageGuidanceScale: Float,
+        guidanceRescale: Float, cacheInterval: Int, extra: [Float]?, shape: LatentShape, compute: Compute
     ) throws {
-        func evaluator(_ conditioning: Conditioning) throws -> Evaluator {
-            try Evaluator(
-                unet: unet, conditioning: conditioning, cacheInterval: cacheInterval, extra: extra, shape: shape,
-                compute: compute)
+        evaluators = try phases.map { phase in
+            let evaluator = try Evaluator(
+                unet: phase.unet, conditioning: phase.conditioning, cacheInterval: cacheInterval, extra: extra,
+                shape: shape, compute: compute)
+            return (evaluator, phase.lastTimestep)
         }
-        first = try evaluator(conditioning.first)
-        later = try conditioning.later.map(evaluator)
-        lastGuided = conditioning.lastGuided
         parameterization = Parameterization(prediction)
         (self.guidanceScale, self.imageGuidanceScale) = (guidanceScale, imageGuidanceScale)
         (self.guidanceRescale, self.shape) = (guidanceRescale, shape)
@@ -72,21 +79,24 @@ struct Denoiser {
 
     /// Makes room for every kind of evaluation, so that the steps allocate nothing.
     func plan() throws {
-        try first.plan()
-        try later?.plan()
+        for (evaluator, _) in evaluators { try evaluator.plan() }
     }
 
     /// - Parameter x: [channels, height, width] at `level`
-    func denoised(_ x: [Float], _ level: NoiseLevel) throws -> Denoised {
-        let evaluator = level.timestep < lastGuided ? later ?? first : first
-        let rows = try evaluator(x, scale: parameterization.inputScale(at: level), timestep: level.timestep)
-        var prediction = rows[0]
-        if let conditional = rows.last, rows.count > 1 {
+    func denoised(_ x: Sample, _ level: NoiseLevel) throws -> Denoised {
+        // A sampler may look beyond a phase's last step: what it finds there belongs to the next phase.
+        let index = evaluators.firstIndex { level.timestep >= $0.lastTimestep } ?? evaluators.count - 1
+        let evaluator = evaluators[index].evaluator
+        let output = try evaluator(x, scale: parameterization.inputScale(at: level), timestep: level.timestep)
+        func row(_ index: Int) -> Sample { shape.sample(index, of: output, in: x.pool) }
+        var prediction = row(0)
+        if output.batch > 1 {
+            let conditional = row(output.batch - 1)
             prediction =
-                rows.count == 2
-                ? Guidance.guided(unconditional: rows[0], conditional: conditional, scale: guidanceScale)
+                output.batch == 2
+                ? Guidance.guided(unconditional: prediction, conditional: conditional, scale: guidanceScale)
                 : Guidance.guided(
-                    unconditional: rows[0], picture: rows[1], conditional: conditional, scale: guidanceScale,
+                    unconditional: prediction, picture: row(1), conditional: conditional, scale: guidanceScale,
                     pictureScale: imageGuidanceScale)
             prediction = Guidance.rescaled(guided: prediction, conditional: conditional, amount: guidanceRescale)
         }

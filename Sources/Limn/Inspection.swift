@@ -16,9 +16,11 @@ public struct Inspection: Sendable, Encodable {
     /// What its configurations say, in the order in which they are worth reading.
     public internal(set) var facts: [Fact] = []
     public internal(set) var parts: [Part] = []
+    /// What is out of the ordinary, in words.
+    public internal(set) var unusual: [String] = []
     /// What stands in the way of loading it; empty if nothing does that can be seen from here.
     public internal(set) var problems: [String] = []
-    /// Whether `Model.load` can take it, as far as configurations and headers tell. A single weight file is none.
+    /// Whether `Model.load` can take it, as far as configurations and headers tell.
     public internal(set) var isLoadable: Bool
 
     public struct Fact: Sendable, Encodable, Equatable {
@@ -56,12 +58,12 @@ public struct Inspection: Sendable, Encodable {
     }
 
     private enum CodingKeys: String, CodingKey {
-        case path, kind, facts, parts, problems
+        case path, kind, facts, parts, unusual, problems
         case isLoadable = "loadable"
     }
 
     /// - Parameters:
-    ///   - path: a diffusers folder, a safetensors file or an index of several
+    ///   - path: a diffusers folder, a file of weights or an index of several
     ///   - listsTensors: whether each tensor is listed too
     /// - Throws: `LimnError` if there is nothing at `path`, or a file that cannot be read
     public init(of path: String, listsTensors: Bool = false) throws {
@@ -77,15 +79,12 @@ public struct Inspection: Sendable, Encodable {
             isLoadable = problems.isEmpty
         } else {
             let source = try withLimnErrors { try openTensors(file: path) }
-            kind = Self.kind(of: source)
-            isLoadable = false
-            parts = [Part(name: Self.lastComponent(path), source, listsTensors)]
-            if let notes = (source as? SafetensorsFile)?.metadata, !notes.isEmpty {
-                facts = notes.sorted { $0.key < $1.key }.prefix(20).map {
-                    Fact(name: $0.key, value: String($0.value.prefix(200)))
-                }
-            }
+            let fileKind = FileKind(source)
+            (kind, isLoadable) = (fileKind.description, false)
+            inspect(source, fileKind, listsTensors)
+            isLoadable = fileKind == .checkpoint && problems.isEmpty
         }
+        tellPrecision()
     }
 
     static func lastComponent(_ path: String) -> String {
@@ -101,9 +100,9 @@ extension Inspection.Part {
         // A header is checked against the file's length, so the sums stay far below Int's end.
         var (parameters, bytes) = (0, 0)
         for tensor in source.tensors.values {
-            types[tensor.dtype.rawValue, default: 0] += 1
+            types[tensor.storedType, default: 0] += 1
             parameters += tensor.elementCount
-            bytes += tensor.byteCount
+            bytes += tensor.storedByteCount
         }
         tensorsByType = types
         listing = listsTensors ? source.tensors.values.map(Inspection.Tensor.init).sorted { $0.name < $1.name } : nil
@@ -112,7 +111,7 @@ extension Inspection.Part {
 }
 
 extension Inspection.Tensor {
-    init(_ tensor: TensorInfo) { (name, type, shape) = (tensor.name, tensor.dtype.rawValue, tensor.shape) }
+    init(_ tensor: TensorInfo) { (name, type, shape) = (tensor.name, tensor.storedType, tensor.shape) }
 }
 
 // MARK: - Folders
@@ -164,7 +163,7 @@ extension Inspection {
     }
 
     /// The result of `body`; nil if it throws, which is then a problem more.
-    private mutating func attempt<R>(_ body: () throws -> R) -> R? {
+    mutating func attempt<R>(_ body: () throws -> R) -> R? {
         do {
             return try body()
         } catch {
@@ -173,7 +172,7 @@ extension Inspection {
         }
     }
 
-    private mutating func describe(_ folder: ModelDescription) {
+    mutating func describe(_ folder: ModelDescription) {
         let (unet, vae) = (folder.unet, folder.vae)
         kind = "a Stable Diffusion \(folder.isXL ? "XL " : "")model"
         let draws: String
@@ -194,7 +193,8 @@ extension Inspection {
         facts += folder.texts.map { text in
             Fact(
                 name: text.part == .textEncoder ? "text encoder" : "text encoder 2",
-                value: "\(text.config.layerCount) layers of \(text.config.channels), \(text.config.maximumLength) tokens")
+                value:
+                    "\(text.config.layerCount) layers of \(text.config.channels), \(text.config.maximumLength) tokens")
         }
         facts += [
             Fact(
@@ -205,32 +205,5 @@ extension Inspection {
         ]
         if let scale = folder.guidanceScale { facts.append(Fact(name: "guidance", value: "\(scale)")) }
         self.facts = facts + self.facts
-    }
-}
-
-// MARK: - Single files
-
-extension Inspection {
-    /// What a file is, judged by keys that only such files have.
-    private static func kind(of source: any TensorSource) -> String {
-        let names = source.tensors.keys
-        func has(_ prefix: String) -> Bool { names.contains { $0.hasPrefix(prefix) } }
-        func hasAny(_ parts: [String]) -> Bool { names.contains { name in parts.contains(where: name.contains) } }
-        func width(_ name: String) -> Int? { source.tensors[name].flatMap { $0.shape.count == 4 ? $0.shape[1] : nil } }
-        func channels(_ name: String) -> String { width(name).map { ", \($0) channels in" } ?? "" }
-
-        if hasAny([".lora_down.", ".lora_up.", ".lora_A.", ".lora_B.", "lora_unet_", ".hada_w1", ".lokr_w1"]) {
-            return "a LoRA"
-        }
-        if has("model.diffusion_model.") {
-            let family = has("conditioner.") ? "Stable Diffusion XL" : "Stable Diffusion"
-            return "a single-file \(family) checkpoint" + channels("model.diffusion_model.input_blocks.0.0.weight")
-        }
-        if has("down_blocks."), has("conv_in.") { return "a UNet" + channels("conv_in.weight") }
-        if has("decoder."), has("encoder.") || has("post_quant_conv.") { return "a VAE" }
-        if hasAny(["embeddings.token_embedding.", "token_embedding.weight"]) { return "a CLIP text encoder" }
-        if names.count == 1, names.contains("latents") { return "latents" }
-        if names.isEmpty { return "a file without tensors" }
-        return "tensors of no kind that limn knows"
     }
 }

@@ -1,3 +1,4 @@
+import Checkpoints
 import Models
 import Sampling
 import Tensors
@@ -9,11 +10,28 @@ public struct LoadOptions: Sendable, Equatable {
     /// Arithmetic of the networks; nil for bfloat16 products where the CPU does them faster, else float32.
     public var precision: Precision?
     /// Leaves weights in their files and packs them when they are used, all those for which there is no room within
-    /// about 1.5 GB; the pictures are the same. The files must not be changed while the model lives.
+    /// about 1.5 GB. Up to one tile of `Request.vaeTiling` (512 pixels of Stable Diffusion) the pictures are the same;
+    /// larger ones go through the VAE in tiles, and so differ slightly, unless the request says otherwise. The files must
+    /// not be changed while the model lives.
     public var lowMemory = false
+    /// The folder of a refiner: a second Stable Diffusion XL model that does the last steps.
+    public var refiner: String?
+    /// Files of learnt words (textual inversions), each to be used in prompts by its name.
+    public var embeddings: [String] = []
+    /// Merged into the weights in this order, in float32. Changed weights stay in memory even with `lowMemory`.
+    public var loras: [LoRA] = []
+    /// Whether tensors of a LoRA that find no place in the model are left out, to be found in `Model.warnings`, instead
+    /// of being an error.
+    public var isLenientWithLoRAs = false
+    /// The folder of a tokenizer, for a model that is a single file; nil to look beside the file.
+    public var tokenizer: String?
+    /// Takes the averaged weights (EMA) of the UNet where a single file has both these and the last ones.
+    public var prefersAverages = false
 
-    public init(threads: Int? = nil, precision: Precision? = nil, lowMemory: Bool = false) {
-        (self.threads, self.precision, self.lowMemory) = (threads, precision, lowMemory)
+    public init(
+        threads: Int? = nil, precision: Precision? = nil, lowMemory: Bool = false, loras: [LoRA] = []
+    ) {
+        (self.threads, self.precision, self.lowMemory, self.loras) = (threads, precision, lowMemory, loras)
     }
 }
 
@@ -61,34 +79,55 @@ public actor Model {
     public nonisolated let threads: Int
     /// Arithmetic of the networks.
     public nonisolated let precision: Precision
+    /// The refiner's fingerprint; nil without one.
+    public nonisolated let refinerFingerprint: String?
     /// A short fingerprint of the weights' names, shapes and sizes, to tell models apart.
     public nonisolated let fingerprint: String
+    /// What was merged into the weights.
+    public nonisolated let loras: [LoRA]
+    /// What was not quite as it should be when the model was loaded, in sentences.
+    public nonisolated let warnings: [String]
 
+    let storedLoRAs: [StoredLoRA]
     let description: ModelDescription
     let networks: Networks
+    let refiner: Refiner?
     let compute: Compute
+    /// Where the VAE runs.
+    let vaeCompute: Compute
     var scheduler: SchedulerConfig
 
     private let executor: ModelExecutor
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    /// Loads a diffusers folder and packs its weights for this CPU.
+    /// Loads a diffusers folder, or a single file with the original names of Stable Diffusion 1, 2 or XL, and packs its
+    /// weights for this CPU.
     ///
     /// - Throws: `LimnError` naming the file and what is wrong with it: a part missing or of an unsupported class, a
     ///   tensor missing, left over or misshapen; `CancellationError` if the task was cancelled
     public static func load(from path: String, options: LoadOptions = LoadOptions()) async throws -> Model {
+        try await load(from: path, options: options, watch: nil)
+    }
+
+    /// - Parameter watch: is told the stages of loading
+    static func load(from path: String, options: LoadOptions, watch: LoadWatch?) async throws -> Model {
         // Off the cooperative pool: loading blocks for seconds.
         try await ModelExecutor.detached { isCancelled in
-            try withLimnErrors { try Model(path: path, options: options, isCancelled: isCancelled) }
+            try withLimnErrors { try Model(path: path, options: options, watch: watch, isCancelled: isCancelled) }
         }
     }
 
-    private init(path: String, options: LoadOptions, isCancelled: @escaping () -> Bool) throws {
+    private init(
+        path: String, options: LoadOptions, watch: LoadWatch?, isCancelled: @escaping () -> Bool
+    ) throws {
         let threads = options.threads ?? ProcessorCount.available
         guard (1...1024).contains(threads) else {
             throw LimnError("\(threads) threads are not possible; give 1 to 1024", isUsage: true)
         }
-        let description = try ModelDescription(folder: path)
+        let opened = try OpenedModel(
+            path: path,
+            options: .init(tokenizer: options.tokenizer, prefersAverages: options.prefersAverages))
+        let description = opened.description
         let kernels = try Kernels.chosen()
         precision = options.precision ?? .usual(with: kernels)
         let compute = try Compute(
@@ -96,8 +135,18 @@ public actor Model {
             packsOnUse: options.lowMemory)
         let belongsToTask = compute.isCancelled
         compute.isCancelled = isCancelled
-        let parts = try ModelParts(folder: description)
-        networks = try Networks(description, parts, compute)
+        let words = try options.embeddings.map { try TextualInversion(path: $0) }
+        // A picture drawn with a learnt word is not what the model alone would draw.
+        fingerprint = words.isEmpty ? opened.parts.fingerprint : opened.parts.fingerprint(with: words)
+        storedLoRAs = try options.loras.map { try StoredLoRA($0) }
+        loras = options.loras
+        let (parts, warnings) = try opened.parts.merging(
+            options.loras, description, isLenient: options.isLenientWithLoRAs)
+        self.warnings = warnings
+        watch?.lap("opening")
+        vaeCompute = description.needsFloat32VAE ? compute.exact() : compute
+        networks = try Networks(description, parts, words: words, compute, vae: vaeCompute, watch)
+        refiner = try options.refiner.map { try Refiner(path: $0, of: description, words: words, compute) }
         compute.isCancelled = belongsToTask
         (self.description, self.compute) = (description, compute)
         self.path = path
@@ -106,7 +155,7 @@ public actor Model {
         sizeMultiple = description.vae.factor
         ownSize = description.unet.sampleSize * description.vae.factor
         isInpainting = description.input == .maskedPicture
-        fingerprint = parts.fingerprint
+        refinerFingerprint = refiner?.fingerprint
         scheduler = description.scheduler
         executor = ModelExecutor()
     }
@@ -147,9 +196,11 @@ public actor Model {
         return pictures
     }
 
-    private func run(_ request: Request, tell: (Event) -> Void) throws {
+    func run(_ request: Request, tell: (Event) -> Void) throws {
         try withLimnErrors {
-            let job = try PreparedRequest(request, description: description, scheduler: scheduler)
+            let job = try PreparedRequest(
+                request, description: description, scheduler: scheduler, hasRefiner: refiner != nil,
+                lowMemory: compute.weights != nil)
             try draw(job, tell: tell)
         }
     }

@@ -14,9 +14,13 @@ package struct ModelDescription: Sendable {
         /// Where the tokenizer's files lie.
         package var tokenizer: String
         package var config: any TextEncoderConfig
+        /// What fills texts up, where the tokenizer's own files do not decide that.
+        package var padding: String?
 
-        package init(part: ModelParts.Part, tokenizer: String, config: any TextEncoderConfig) {
-            (self.part, self.tokenizer, self.config) = (part, tokenizer, config)
+        package init(
+            part: ModelParts.Part, tokenizer: String, config: any TextEncoderConfig, padding: String? = nil
+        ) {
+            (self.part, self.tokenizer, self.config, self.padding) = (part, tokenizer, config, padding)
         }
     }
 
@@ -61,6 +65,9 @@ package struct ModelDescription: Sendable {
     /// Whether pooled text and picture sizes join the time embedding, as in Stable Diffusion XL.
     package var isXL: Bool { unet.additionTimeChannels != nil }
 
+    /// Whether the VAE multiplies float32 numbers even where the other networks do not.
+    package var needsFloat32VAE: Bool { isXL && vae.needsFloat32 }
+
     package var input: Input {
         switch unet.inChannels - vae.latentChannels {
         case 0: .latents
@@ -95,7 +102,7 @@ package struct ModelDescription: Sendable {
     private func check() throws {
         func fail(_ text: String) -> LimnError { LimnError("\(path): \(text)") }
         let width = texts.reduce(0) { $0 + $1.config.channels }
-        for channels in Set(unet.crossAttentionChannels) where channels != width {
+        for channels in unet.textChannels where channels != width {
             let encoders = texts.count == 1 ? "the text encoder is" : "the text encoders together are"
             throw fail(
                 "\(encoders) \(width) wide, but the UNet was made for \(channels); they are not parts of one model")
@@ -106,7 +113,9 @@ package struct ModelDescription: Sendable {
                     + "are not parts of one model")
         }
         try checkInput(fail)
-        if isXL { try checkAddition(fail) } else if texts.count > 1 {
+        if isXL {
+            try checkAddition(fail)
+        } else if texts.count > 1 {
             throw fail("there are two text encoders, but a UNet that has no use for the second's pooled text")
         }
     }

@@ -10,14 +10,20 @@ extension ModelDescription {
         "StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline", "StableDiffusionInpaintPipeline",
         "StableDiffusionInstructPix2PixPipeline", "StableDiffusionXLPipeline", "StableDiffusionXLImg2ImgPipeline",
         "StableDiffusionXLInpaintPipeline", "LatentConsistencyModelPipeline", "LatentConsistencyModelImg2ImgPipeline",
+        "AltDiffusionPipeline", "AltDiffusionImg2ImgPipeline",
     ]
 
     /// - Throws: `LimnError`, `ModelError` or `SamplingError` naming the part that is missing or not supported
-    package init(folder path: String) throws {
+    ///
+    /// - Parameter tokenizer: a folder to take the tokenizers from in place of the model's own
+    package init(folder path: String, tokenizer: String? = nil) throws {
         try Self.checkFolder(path)
         let index = try Self.index(path)
         let textParts = Self.textParts(path, index)
-        for part in textParts.flatMap({ [$0.tokenizer, $0.encoder.rawValue] }) + ["unet", "vae", "scheduler"]
+        let given = try tokenizer.map { try TokenizerFolder.find($0, beside: path) }
+        for part in textParts.flatMap({ (given == nil ? [$0.tokenizer] : []) + [$0.encoder.rawValue] }) + [
+            "unet", "vae", "scheduler",
+        ]
         where !Self.exists(path, part) {
             throw LimnError(
                 "\(path): the part \(part)/ is missing; a model folder has tokenizer, text_encoder, unet, vae and "
@@ -27,7 +33,7 @@ extension ModelDescription {
         let vae = try AutoencoderConfig(try Self.config(path, "vae", supports: "AutoencoderKL"))
         let texts = try textParts.map { tokenizer, encoder in
             Text(
-                part: encoder, tokenizer: path + "/" + tokenizer,
+                part: encoder, tokenizer: given ?? path + "/" + tokenizer,
                 config: try TextEncoderClasses.config(
                     ConfigFile(path: "\(path)/\(encoder.rawValue)/config.json")))
         }
@@ -83,13 +89,9 @@ extension ModelDescription {
     private static func checkFolder(_ path: String) throws {
         var isFolder = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-            throw LimnError("\(path): there is no such model; give a diffusers folder with -m")
+            throw LimnError("\(path): there is no such model; give a diffusers folder or a checkpoint file with -m")
         }
-        guard isFolder else {
-            throw LimnError(
-                "\(path): this is a file, but limn loads diffusers folders (model_index.json, unet, vae, …); "
-                    + "diffusers' from_single_file and save_pretrained turn a checkpoint file into one")
-        }
+        guard isFolder else { throw LimnError("\(path): this is a file, but a model's folder was expected") }
     }
 
     private static func config(_ folder: String, _ part: String, supports supported: String) throws -> ConfigFile {

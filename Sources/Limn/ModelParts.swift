@@ -3,21 +3,19 @@ import Layers
 import Models
 import Tensors
 
-/// The weights of a model's networks, opened but not yet packed.
-package struct ModelParts {
-    package enum Part: String, CaseIterable, Sendable {
-        case textEncoder = "text_encoder"
-        case textEncoder2 = "text_encoder_2"
-        case unet
-        case vae
-
-        package var base: String {
-            switch self {
-            case .textEncoder, .textEncoder2: "model"
-            case .unet, .vae: "diffusion_pytorch_model"
-            }
+extension CheckpointPart {
+    /// The name of its weights' file in a diffusers folder, without what follows the first dot.
+    package var base: String {
+        switch self {
+        case .textEncoder, .textEncoder2: "model"
+        case .unet, .vae: "diffusion_pytorch_model"
         }
     }
+}
+
+/// The weights of a model's networks, opened but not yet packed.
+package struct ModelParts {
+    package typealias Part = CheckpointPart
 
     package let sources: [Part: any TensorSource]
 
@@ -59,15 +57,20 @@ package struct ModelParts {
     /// reading gigabytes.
     package var fingerprint: String {
         var hash = FNV1a()
-        func add(_ bytes: some Sequence<UInt8>) {
-            for byte in bytes { hash.add(byte: byte) }
-        }
         for part in Part.allCases {
-            guard let source = sources[part] else { continue }
-            for name in source.tensors.keys.sorted() {
-                guard let info = source.tensors[name] else { continue }
-                add("\(part.rawValue) \(name) \(info.dtype.rawValue) \(info.shape)".utf8)
-                try? source.withBytes(of: name) { add($0.prefix(64)) }
+            if let source = sources[part] { hash.add(source, prefix: part.rawValue + " ") }
+        }
+        return hash.text
+    }
+
+    /// The fingerprint of the model with learnt words.
+    func fingerprint(with words: [TextualInversion]) -> String {
+        var hash = FNV1a()
+        for byte in fingerprint.utf8 { hash.add(byte: byte) }
+        for word in words {
+            for byte in word.name.utf8 { hash.add(byte: byte) }
+            for value in word.values {
+                withUnsafeBytes(of: value.bitPattern.littleEndian) { for byte in $0 { hash.add(byte: byte) } }
             }
         }
         return hash.text

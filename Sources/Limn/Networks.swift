@@ -1,3 +1,4 @@
+import Checkpoints
 import Models
 import Tensors
 import Tokenizers
@@ -6,6 +7,8 @@ import Tokenizers
 struct TextReader: Sendable {
     let tokenizer: any Tokenizer
     let encoder: any TextEncoder
+    /// Vectors of the tokens of learnt words.
+    var learnt: [Int: [Float]] = [:]
 }
 
 /// A model's networks, ready to run.
@@ -17,10 +20,14 @@ struct Networks: Sendable {
 
 extension ModelDescription {
     /// Reads the tokenizers, which are small.
-    func tokenizers() throws -> [any Tokenizer] {
+    ///
+    /// - Parameter words: learnt ones, for them to know
+    func tokenizers(_ words: [TextualInversion] = []) throws -> [any Tokenizer] {
         try texts.map { text in
             let positions = text.config.maximumLength
-            let tokenizer = try TokenizerLoader.load(folder: text.tokenizer, maximumLength: positions)
+            let tokenizer = try TokenizerLoader.load(
+                folder: text.tokenizer, maximumLength: positions, padding: text.padding,
+                learnt: words.map { LearntToken(name: $0.name, count: $0.count) })
             guard tokenizer.maximumLength <= positions else {
                 throw LimnError(
                     "\(path): the tokenizer gives \(tokenizer.maximumLength) tokens, but the text encoder has "
@@ -31,14 +38,41 @@ extension ModelDescription {
     }
 }
 
+extension ModelDescription {
+    /// The tokenizers, and the text encoders with their weights packed.
+    ///
+    /// - Parameter words: learnt ones that prompts may hold
+    func readers(
+        _ parts: ModelParts, words: [TextualInversion], _ compute: Compute, _ watch: LoadWatch? = nil
+    ) throws -> [TextReader] {
+        let tokenizers = try tokenizers(words)
+        watch?.lap("tokenizer")
+        return try zip(texts, tokenizers).map { text, tokenizer in
+            var learnt: [Int: [Float]] = [:]
+            for (word, ids) in zip(words, tokenizer.learntIDs) {
+                let vectors = try word.vectors(for: text.part.rawValue, width: text.config.tokenChannels)
+                for (id, vector) in zip(ids, vectors) { learnt[id] = vector }
+            }
+            return TextReader(tokenizer: tokenizer, encoder: try parts.text(text, compute), learnt: learnt)
+        }
+    }
+}
+
 extension Networks {
     /// Packs the weights of all parts for the machine.
-    init(_ description: ModelDescription, _ parts: ModelParts, _ compute: Compute) throws {
-        let tokenizers = try description.tokenizers()
-        texts = try zip(description.texts, tokenizers).map { text, tokenizer in
-            TextReader(tokenizer: tokenizer, encoder: try parts.text(text, compute))
-        }
+    ///
+    /// - Parameters:
+    ///   - words: learnt ones that prompts may hold
+    ///   - vaeCompute: where the VAE will run
+    init(
+        _ description: ModelDescription, _ parts: ModelParts, words: [TextualInversion] = [], _ compute: Compute,
+        vae vaeCompute: Compute, _ watch: LoadWatch? = nil
+    ) throws {
+        texts = try description.readers(parts, words: words, compute, watch)
+        watch?.lap("packing the text")
         unet = try parts.unet(description.unet, compute)
-        vae = try parts.vae(description.vae, compute)
+        watch?.lap("packing the UNet")
+        vae = try parts.vae(description.vae, vaeCompute)
+        watch?.lap("packing the VAE")
     }
 }

@@ -1,4 +1,5 @@
 import Images
+import Models
 import Sampling
 
 /// A request checked against a model, with everything left open filled in.
@@ -18,12 +19,18 @@ struct PreparedRequest {
     let imageGuidanceScale: Float
     /// Whether there are guided steps at all.
     private let isGuided: Bool
+    /// Steps of lower timesteps are the refiner's.
+    let refinedBelow: Float
     let sampler: any Sampler
     let firstStep: Int
     let generator: GeneratorName
+    /// What the network predicts.
+    let prediction: PredictionType
     /// The picture to start from, at the size of the result.
     let initImage: Image?
     let mask: Mask?
+    /// How the VAE cuts the picture; nil if it takes it whole.
+    let vaeTiling: VAETiling?
 
     /// How many steps are run: those of the sampler's list, which may be longer than what was asked for.
     var steps: Int { sampler.levels.count - firstStep }
@@ -33,7 +40,13 @@ struct PreparedRequest {
     /// Largest side, far above what fits into memory with any model there is.
     private static let largestSide = 16384
 
-    init(_ asked: Request, description: ModelDescription, scheduler: SchedulerConfig) throws {
+    /// - Parameters:
+    ///   - hasRefiner: whether a refiner does the last steps
+    ///   - lowMemory: whether the model was loaded so, which decides about tiles where the request does not
+    init(
+        _ asked: Request, description: ModelDescription, scheduler: SchedulerConfig, hasRefiner: Bool = false,
+        lowMemory: Bool = false
+    ) throws {
         var request = asked
         func usage(_ text: String) -> LimnError { LimnError(text, isUsage: true) }
         let edits = description.input == .picture
@@ -54,7 +67,7 @@ struct PreparedRequest {
         guard (0...1).contains(request.guidanceRescale) else {
             throw usage("a guidance rescale of \(request.guidanceRescale) is out of range; give 0 to 1")
         }
-        try Self.checkConditions(request, description)
+        try Self.checkConditions(request, description, hasRefiner: hasRefiner)
         guidanceScale = request.guidanceScale ?? description.guidanceScale ?? 7
         guard guidanceScale.isFinite, (0...1000).contains(guidanceScale) else {
             throw usage("a guidance scale of \(guidanceScale) is out of range; give 0 to 1000, 1 for none")
@@ -75,9 +88,19 @@ struct PreparedRequest {
         }
         guard (1...description.largestClipSkip).contains(request.clipSkip) else {
             throw usage(
-                "clip skip \(request.clipSkip) is out of range: this model's text encoder allows 1 to "
-                    + "\(description.largestClipSkip)")
+                "clip skip \(request.clipSkip) is out of range: the layers of this model's text encoder allow "
+                    + "1 to \(description.largestClipSkip)")
         }
+        let refinerStart = request.refinerStart ?? 0.8
+        guard hasRefiner || request.refinerStart == nil else {
+            throw usage("there is no refiner that could start: give its folder with --refiner")
+        }
+        guard (0...1).contains(refinerStart) else {
+            throw usage("a refiner's start of \(refinerStart) is out of range; give 0 to 1, usually 0.8")
+        }
+        // As diffusers cuts: at a timestep, so that it is the noise that decides, not the number of steps.
+        let train = Double(scheduler.numTrainTimesteps)
+        refinedBelow = hasRefiner ? Float((train - refinerStart * train).rounded(.toNearestOrEven)) : -.infinity
         (width, height) = try Self.size(request, description)
         generator = try GeneratorName(named: request.generator)
         request.generator = generator.rawValue
@@ -88,6 +111,9 @@ struct PreparedRequest {
             samplerName = parsed.sampler
             schedule = schedule ?? parsed.schedule
         }
+        var scheduler = scheduler
+        if let prediction = request.prediction { scheduler.predictionType = prediction.type }
+        prediction = scheduler.predictionType
         sampler = try makeSampler(
             samplerName, schedule: schedule, steps: request.steps, eta: request.eta, config: scheduler)
         let strength = request.strength ?? (kind == .inpainting ? 1 : 0.75)
@@ -108,7 +134,14 @@ struct PreparedRequest {
         request.sampler = samplerName?.rawValue ?? SamplerName.configured(scheduler)?.rawValue
         request.schedule = schedule?.rawValue
         if startsFromPicture { request.strength = strength }
+        if hasRefiner { request.refinerStart = refinerStart }
         if edits { request.imageGuidanceScale = imageGuidanceScale }
+        let tiling = VAETiling()
+        let factor = description.vae.factor
+        request.vaeTiling =
+            tiling.cuts(height: height / factor, width: width / factor)
+            && (request.vaeTiling ?? lowMemory)
+        vaeTiling = request.vaeTiling == true ? tiling : nil
         self.request = request
     }
 
@@ -135,7 +168,9 @@ struct PreparedRequest {
     }
 
     /// Conditions that only some families know.
-    private static func checkConditions(_ request: Request, _ description: ModelDescription) throws {
+    private static func checkConditions(
+        _ request: Request, _ description: ModelDescription, hasRefiner: Bool
+    ) throws {
         func usage(_ text: String) -> LimnError { LimnError(text, isUsage: true) }
         let sizes = [request.originalSize, request.targetSize].compactMap(\.self)
         if !sizes.isEmpty || request.crop != nil, !description.isXL {
@@ -148,8 +183,9 @@ struct PreparedRequest {
         if let crop = request.crop, !(0...largestSide).contains(crop.top) || !(0...largestSide).contains(crop.left) {
             throw usage("a crop is 0 to \(largestSide) pixels from the top and from the left")
         }
+        // A refiner is told them too.
         let scores = [request.aestheticScore, request.negativeAestheticScore].compactMap(\.self)
-        if !scores.isEmpty, description.sizeConditionCount != 5 {
+        if !scores.isEmpty, description.sizeConditionCount != 5, !hasRefiner {
             throw usage("\(description.name) is no refiner of Stable Diffusion XL: it knows no aesthetic score")
         }
         for score in scores where !(0...100).contains(score) {

@@ -11,6 +11,8 @@ public struct Recipe: Sendable {
     public let modelName: String?
     /// The model's `fingerprint`; nil if the file comes from another program.
     public let modelFingerprint: String?
+    /// The fingerprint of the refiner that finished it; nil if none did.
+    public var refinerFingerprint: String? { stored.refiner }
     /// The arithmetic that it was drawn with; nil if the file does not say.
     public var precision: Precision? { stored.precision.flatMap(Precision.init(rawValue:)) }
     /// Whether the file holds Limn's exact form, so that the picture comes out the same to the bit.
@@ -18,6 +20,7 @@ public struct Recipe: Sendable {
     /// The webui's text, for people.
     public let parameters: String?
     private let stored: StoredRequest
+    var storedLoRAs: [StoredLoRA] { stored.loras ?? [] }
 
     /// Reads a PNG file's text chunks: Limn's own, else the webui's `parameters`.
     ///
@@ -70,6 +73,8 @@ public struct Recipe: Sendable {
         }
         try check(stored.latents, latents.map(StoredRequest.digest), "the starting noise it was made from", "--latents")
         var request = stored.request
+        // An exact form that does not speak of tiles was drawn without, which is not to be left open then.
+        if isExact { request.vaeTiling = request.vaeTiling ?? false }
         (request.initImage, request.mask, request.latents) = (initImage, mask, latents)
         return request
     }
@@ -88,6 +93,15 @@ struct StoredRequest: Codable, Equatable {
     var steps: Int
     var guidanceScale: Float?
     var guidanceRescale: Float
+    var imageGuidanceScale: Float?
+    var originalSize: PixelSize?
+    var crop: PictureCrop?
+    var targetSize: PixelSize?
+    /// The refiner's fingerprint.
+    var refiner: String?
+    var refinerStart: Double?
+    var aestheticScore: Float?
+    var negativeAestheticScore: Float?
     /// nil: 1.
     var guidanceEnd: Double?
     /// nil: 1.
@@ -98,23 +112,38 @@ struct StoredRequest: Codable, Equatable {
     var schedule: String?
     var eta: Float?
     var clipSkip: Int
+    /// nil: what the model says.
+    var prediction: Prediction?
     var strength: Double?
     var maskBlur: Double
+    /// nil: false.
+    var vaeTiling: Bool?
     var initImage: String?
     var mask: String?
     var latents: String?
+    /// nil: none.
+    var loras: [StoredLoRA]?
 
-    init(_ request: Request, model: String, fingerprint: String, precision: Precision?) {
+    init(
+        _ request: Request, model: String, fingerprint: String, precision: Precision?, loras: [StoredLoRA] = []
+    ) {
+        self.loras = loras.isEmpty ? nil : loras
         (version, self.model, self.fingerprint) = (limnVersion, model, fingerprint)
         self.precision = precision?.rawValue
         (prompt, negativePrompt) = (request.prompt, request.negativePrompt)
         (width, height, steps) = (request.width, request.height, request.steps)
         (guidanceScale, guidanceRescale) = (request.guidanceScale, request.guidanceRescale)
+        imageGuidanceScale = request.imageGuidanceScale
+        (originalSize, crop, targetSize) = (request.originalSize, request.crop, request.targetSize)
+        refinerStart = request.refinerStart
+        (aestheticScore, negativeAestheticScore) = (request.aestheticScore, request.negativeAestheticScore)
         guidanceEnd = request.guidanceEnd == 1 ? nil : request.guidanceEnd
         cacheInterval = request.cacheInterval == 1 ? nil : request.cacheInterval
         (seed, generator) = (request.seed, request.generator)
         (sampler, schedule, eta, clipSkip) = (request.sampler, request.schedule, request.eta, request.clipSkip)
         (strength, maskBlur) = (request.strength, request.maskBlur)
+        vaeTiling = request.vaeTiling == true ? true : nil
+        prediction = request.prediction
         initImage = request.initImage.map(Self.digest)
         mask = request.mask.map(Self.digest)
         latents = request.latents.map(Self.digest)
@@ -125,10 +154,16 @@ struct StoredRequest: Codable, Equatable {
         request.negativePrompt = negativePrompt
         (request.width, request.height, request.steps) = (width, height, steps)
         (request.guidanceScale, request.guidanceRescale) = (guidanceScale, guidanceRescale)
+        request.imageGuidanceScale = imageGuidanceScale
+        (request.originalSize, request.crop, request.targetSize) = (originalSize, crop, targetSize)
+        request.refinerStart = refinerStart
+        (request.aestheticScore, request.negativeAestheticScore) = (aestheticScore, negativeAestheticScore)
         (request.guidanceEnd, request.cacheInterval) = (guidanceEnd ?? 1, cacheInterval ?? 1)
         (request.seed, request.generator) = (seed, generator)
         (request.sampler, request.schedule, request.eta) = (sampler, schedule, eta)
         (request.clipSkip, request.strength, request.maskBlur) = (clipSkip, strength, maskBlur)
+        request.vaeTiling = vaeTiling
+        request.prediction = prediction
         return request
     }
 

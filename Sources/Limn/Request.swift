@@ -55,12 +55,22 @@ public struct Request: Sendable, Equatable {
     public var crop: PictureCrop?
     /// Stable Diffusion XL: the size that the picture is to look as if it had been made for; nil: the picture's own.
     public var targetSize: PixelSize?
+    /// Models with a refiner: the part of the noise, 0…1, after which it takes over; nil: 0.8.
+    public var refinerStart: Double?
     /// The refiner of Stable Diffusion XL: how beautiful the picture shall be, about 1 to 10; nil: 6.
     public var aestheticScore: Float?
     /// The same for what is steered away from; nil: 2.5.
     public var negativeAestheticScore: Float?
+    /// Whether the VAE encodes and decodes a picture larger than a tile (64 latents a side, 512 pixels of Stable
+    /// Diffusion) in overlapping tiles, in the memory that one of them takes; the picture changes slightly, for norms
+    /// see a tile alone. nil: only where the model was loaded with `LoadOptions.lowMemory`. `Picture.request` says what
+    /// was done, so that the picture can be drawn again by a model that was loaded otherwise.
+    public var vaeTiling: Bool?
     /// The starting noise, [count, channels, height, width] of the latents, instead of what the seed gives.
     public var latents: Latents?
+
+    /// What the network predicts; nil for what the model's configuration says, or a single file tells.
+    public var prediction: Prediction?
 
     public init(prompt: String) { self.prompt = prompt }
 }

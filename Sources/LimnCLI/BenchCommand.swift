@@ -11,10 +11,13 @@ struct BenchCommand: AsyncParsableCommand {
             With -m it runs the stages of a model's folder on the values of a safetensors file, and can write down \
             what they give: text_encoder.ids; unet.latents, unet.timestep and unet.states; vae_encoder.picture; \
             vae_decoder.latents. Shapes are those of diffusers.
+            With --load it measures how long a model takes from the program's start to its first step, and how much \
+            memory it needs to draw a picture.
 
             Examples:
               limn bench icons-64
               limn bench sd15 --repeat 3 --json
+              limn bench --load models/sd15
               limn bench -m models/sd15 --inputs inputs.safetensors --outputs outputs.safetensors
             """)
 
@@ -37,6 +40,12 @@ struct BenchCommand: AsyncParsableCommand {
         help: ArgumentHelp("Where their results go; a file that is there is replaced.", valueName: "file"),
         completion: .file(extensions: ["safetensors"]))
     var outputs: String?
+
+    @Option(
+        name: .customLong("load"), parsing: .unconditional,
+        help: ArgumentHelp("A model to load and to draw a picture with, by stage.", valueName: "folder"),
+        completion: .directory)
+    var loaded: String?
 
     @OptionGroup var machine: MachineOptions
 
@@ -73,6 +82,7 @@ struct BenchCommand: AsyncParsableCommand {
     func run() async throws {
         Interruption.install()
         if plan { return try await printPlan() }
+        if let loaded { return try await printLoading(loaded) }
         var options = try subject()
         if let precision = machine.precision { options.precision = precision }
         if let repeats { options.repeats = repeats }
@@ -89,6 +99,16 @@ struct BenchCommand: AsyncParsableCommand {
         let plan = try await BenchmarkPlan.make(
             shape: shape, precision: machine.precision, width: width, height: height)
         try Console.output(json ? JSONLine.text(plan) : plan.description)
+    }
+
+    private func printLoading(_ path: String) async throws {
+        guard shape == nil, model == nil, inputs == nil, outputs == nil, batch == nil, repeats == nil else {
+            throw LimnError("--load takes a size and the machine's flags, and nothing else", isUsage: true)
+        }
+        var options = LoadBenchmark.Options()
+        (options.load, options.width, options.height) = (machine.loadOptions, width, height)
+        let report = try await LoadBenchmark.run(model: path, options: options)
+        try Console.output(json ? JSONLine.text(report) : report.description)
     }
 
     /// A shape or a folder.

@@ -21,15 +21,39 @@ struct WordOptions: ParsableArguments {
     @Option(
         name: [.customShort("m"), .customLong("model")],
         help: ArgumentHelp(
-            "A model's folder, as diffusers has it. Default: $LIMN_MODEL, else the model that comes with limn.",
+            """
+            A model: a folder as diffusers has it, or a checkpoint file. Default: $LIMN_MODEL, else the model that \
+            comes with limn.
+            """,
+            valueName: "model"),
+        completion: .file())
+    var model: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The tokenizer for a checkpoint file, which has none. Default: beside the file, else $LIMN_TOKENIZER.",
             valueName: "folder"),
         completion: .directory)
-    var model: String?
+    var tokenizer: String?
+
+    @Flag(help: "Take the averaged weights (EMA) of a checkpoint file that has both.")
+    var ema = false
+
+    @Option(
+        name: .customLong("embedding"), parsing: .unconditionalSingleValue,
+        help: ArgumentHelp(
+            """
+            A learnt word (textual inversion) for prompts to use by its name, which is told by the file, or is the \
+            file's own. May be given several times.
+            """,
+            valueName: "file"),
+        completion: .file(extensions: ["safetensors", "pt", "bin"]))
+    var embeddings: [String] = []
 
     @Flag(
         help: """
             Draw within about 1.6 GB where that can be done: weights are read from their files again and again. A \
-            little slower, the same picture.
+            little slower, the same picture; but see --vae-tiling.
             """)
     var lowMemory = false
 
@@ -153,6 +177,64 @@ struct SamplingOptions: ParsableArguments {
             "Which layer of the text encoder to listen to: 1 is the last, 2 the one before. (default: 1)",
             valueName: "layer"))
     var clipSkip: Int?
+
+    @Flag(
+        inversion: .prefixedNo,
+        help: """
+            Run the VAE on tiles of 64×64 latents (512 pixels of Stable Diffusion) where the picture is larger: less \
+            memory, and a slightly different picture, for norms see a tile alone. (default: with --low-memory)
+            """)
+    var vaeTiling: Bool?
+
+    @Option(
+        help: ArgumentHelp(
+            "What the network predicts, where the model does not say it or is wrong. (default: the model's)",
+            valueName: "name"))
+    var prediction: Prediction?
+}
+
+struct ConditionOptions: ParsableArguments {
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "InstructPix2Pix: how strictly to keep to the picture of -i. (default: 1.5)", valueName: "scale"))
+    var imageCfgScale: Float?
+
+    @Option(
+        help: ArgumentHelp(
+            "SDXL: as if the picture had had this size before it was scaled. (default: its size)",
+            valueName: "width×height"))
+    var originalSize: PixelSize?
+
+    @Option(
+        help: ArgumentHelp("SDXL: as if so much had been cropped off. (default: 0,0)", valueName: "top,left"))
+    var crop: PictureCrop?
+
+    @Option(
+        help: ArgumentHelp(
+            "SDXL: as if the picture had been made for this size. (default: its size)", valueName: "width×height"))
+    var targetSize: PixelSize?
+
+    @Option(
+        help: ArgumentHelp("SDXL: the folder of a refiner, which does the last steps.", valueName: "folder"),
+        completion: .directory)
+    var refiner: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Part of the noise after which the refiner takes over. (default: 0.8)", valueName: "0…1"))
+    var refinerStart: Double?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("SDXL's refiner: how beautiful, about 1 to 10. (default: 6)", valueName: "score"))
+    var aestheticScore: Float?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "SDXL's refiner: how beautiful what is steered away from. (default: 2.5)", valueName: "score"))
+    var negativeAestheticScore: Float?
 }
 
 struct OutputOptions: ParsableArguments {

@@ -28,7 +28,8 @@ struct Generation {
     func run() async throws {
         let display = ProgressDisplay(isQuiet: flags.output.quiet)
         let recipe = try flags.words.from.map { try Recipe(contentsOf: $0) }
-        let request = try RequestBuilder(flags: flags, recipe: recipe).request()
+        var request = try RequestBuilder(flags: flags, recipe: recipe).request()
+        let (loras, warnings) = try flags.lora.chosen(&request, recipe)
         guard recipe != nil || !request.prompt.allSatisfy(\.isWhitespace) else {
             throw LimnError("the prompt is empty; say what to draw, such as: limn \"a red apple\"", isUsage: true)
         }
@@ -38,15 +39,28 @@ struct Generation {
         let start = clock.now
         var options = flags.machine.loadOptions
         options.lowMemory = flags.words.lowMemory
+        options.refiner = flags.conditions.refiner
+        if let from = flags.words.from, recipe?.refinerFingerprint != nil, options.refiner == nil {
+            throw LimnError("\(from) was finished by a refiner; give its folder with --refiner", isUsage: true)
+        }
+        options.embeddings = flags.words.embeddings
+        (options.loras, options.isLenientWithLoRAs) = (loras, flags.lora.isLenient)
+        (options.tokenizer, options.prefersAverages) = (flags.words.tokenizer, flags.words.ema)
         // A picture is drawn again with the arithmetic that it was drawn with.
         if flags.machine.precision == nil, let own = recipe?.precision { options.precision = own }
         let model = try await Model.load(from: path, options: options)
         let loadSeconds = seconds(clock.now - start)
         display.loaded(seconds: loadSeconds)
+        for text in warnings + model.warnings { display.warning(text) }
         if let expected = recipe?.modelFingerprint, expected != model.fingerprint {
             display.warning(
                 "\(model.name) is not the model that drew \(flags.words.from ?? "the picture") (its fingerprint is "
                     + "\(model.fingerprint), not \(expected)), so the result will differ")
+        }
+
+        if let own = recipe?.refinerFingerprint, own != model.refinerFingerprint {
+            display.warning(
+                "this is not the refiner that finished \(flags.words.from ?? "the picture"), so the result will differ")
         }
 
         var latents: [Latents] = []

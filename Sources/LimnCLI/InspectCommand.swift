@@ -7,7 +7,9 @@ struct InspectCommand: ParsableCommand {
         commandName: "inspect",
         abstract: "Tell what a model's folder or a weight file holds, and what is missing.",
         discussion: """
-            Reads configurations and headers, not the weights, and compares them. Ends with 1 if a folder cannot be \
+            Reads configurations and headers, not the weights, and compares them: the family, the type of numbers, \
+            what the network predicts, parameters of each part, what is unusual, and which tensors are missing or left \
+            over. Of a LoRA the kind, rank and modules, of an embedding its vectors. Ends with 1 if a model cannot be \
             loaded or a file cannot be read.
 
             Examples:
@@ -15,7 +17,7 @@ struct InspectCommand: ParsableCommand {
               limn inspect lora.safetensors --json
             """)
 
-    @Argument(help: "A diffusers folder, or a safetensors file.", completion: .file())
+    @Argument(help: "A diffusers folder, or a file of weights.", completion: .file())
     var model: String
 
     @Flag(help: "List every tensor: its name, type and shape.")
@@ -45,6 +47,7 @@ struct InspectCommand: ParsableCommand {
                     + shown(part.bytes, unit: 1024, [" bytes", " KiB", " MiB", " GiB"]))
             lines += (part.listing ?? []).map { "  \($0.name)  \($0.type) \($0.shape)" }
         }
+        if !inspection.unusual.isEmpty { lines += ["", "Unusual:"] + inspection.unusual.map { "  - \($0)" } }
         if !inspection.problems.isEmpty { lines += ["", "It cannot be loaded:"] }
         lines += inspection.problems.map { "  - \($0.replacing("\n", with: " "))" }
         return lines.joined(separator: "\n")

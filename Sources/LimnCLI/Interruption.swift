@@ -26,6 +26,9 @@ enum Interruption {
         }
     }
 
+    /// Whether a signal was heard: long work that writes should end soon.
+    static var isStopping: Bool { state.withLock { $0.isStopping } }
+
     /// Runs `body`, which writes a file, to its end before an interruption takes effect.
     static func whileWriting<R>(_ body: () throws -> R) rethrows -> R {
         try writing.withLock { _ in try body() }

@@ -20,6 +20,8 @@ struct LimnCommand: AsyncParsableCommand {
             All flags for drawing: limn help generate
             """,
         version: limnVersion,
-        subcommands: [GenerateCommand.self, InfoCommand.self, InspectCommand.self, BenchCommand.self],
+        subcommands: [
+            GenerateCommand.self, InfoCommand.self, InspectCommand.self, ConvertCommand.self, BenchCommand.self,
+        ],
         defaultSubcommand: GenerateCommand.self)
 }

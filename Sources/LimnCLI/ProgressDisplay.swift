@@ -70,6 +70,24 @@ final class ProgressDisplay {
         }
     }
 
+    /// Bytes of a file that is being written.
+    func writing(bytes: Int, of total: Int) {
+        guard !isQuiet, total > 0 else { return }
+        let (done, whole) = (bytes >> 20, max(1, total >> 20))
+        if isTerminal {
+            Console.redraw(
+                Self.bar(
+                    label: "writing", step: min(done, whole), steps: whole, timing: " MiB", columns: Console.width - 1,
+                    isUnicode: isUnicode))
+        } else {
+            // A tenth at a time, and none of what is written in a moment.
+            let tenth = Int(Double(bytes) / Double(total) * 10)
+            guard tenth > lastTenth, total > 1 << 28 else { return }
+            lastTenth = tenth
+            Console.note("writing: \(done) of \(whole) MiB")
+        }
+    }
+
     private func stage(_ text: String) {
         guard !isQuiet else { return }
         if isTerminal { Console.redraw(String((text + " …").prefix(Console.width - 1))) } else { Console.note(text) }

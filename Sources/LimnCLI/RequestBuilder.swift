@@ -40,9 +40,18 @@ struct RequestBuilder {
         set(\.guidanceRescale, flags.sampling.guidanceRescale)
         set(\.guidanceEnd, flags.sampling.guidanceEnd)
         set(\.cacheInterval, flags.sampling.cacheInterval)
+        set(\.imageGuidanceScale, flags.conditions.imageCfgScale)
+        set(\.originalSize, flags.conditions.originalSize)
+        set(\.crop, flags.conditions.crop)
+        set(\.targetSize, flags.conditions.targetSize)
+        set(\.refinerStart, flags.conditions.refinerStart)
+        set(\.aestheticScore, flags.conditions.aestheticScore)
+        set(\.negativeAestheticScore, flags.conditions.negativeAestheticScore)
         set(\.generator, flags.sampling.rng)
         set(\.eta, flags.sampling.eta)
         set(\.clipSkip, flags.sampling.clipSkip)
+        set(\.vaeTiling, flags.sampling.vaeTiling)
+        set(\.prediction, flags.sampling.prediction)
         set(\.count, flags.output.batchCount)
         if let sampler = flags.sampling.sampler {
             request.sampler = sampler

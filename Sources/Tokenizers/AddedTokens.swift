@@ -11,18 +11,24 @@ struct AddedTokens: Sendable {
         let id: Int
     }
 
+    private let runs: [Int: [Token]]
     private var written: Matcher
     private var normalized: Matcher
 
     /// - Parameters:
     ///   - tokens: with their ids.
+    ///   - runs: tokens that stand for several, by their ids.
     ///   - normalize: what the tokenizer does to a text before splitting it.
-    init(_ tokens: [(token: AddedToken, id: Int)], normalize: (Substring) -> String) {
+    init(_ tokens: [(token: AddedToken, id: Int)], runs: [Int: [Token]] = [:], normalize: (Substring) -> String) {
+        self.runs = runs
         let entries = tokens.filter { !$0.token.content.isEmpty }.map { Entry(token: $0.token, id: $0.id) }
         written = Matcher(entries.filter { !$0.token.normalized }.map { ($0, $0.token.content) })
         normalized = Matcher(
             entries.filter(\.token.normalized).map { ($0, normalize(Substring($0.token.content))) })
     }
+
+    /// What a token of the text stands for: itself, or several of which it is the first.
+    func run(of token: Token) -> [Token] { runs[token.id] ?? [token] }
 
     /// The parts of a text; ordinary ones are normalized, since some tokens can be told only then.
     func split(_ text: String, normalize: (Substring) -> String) -> [Part] {

@@ -16,7 +16,12 @@ struct CLIPTokenizer: Tokenizer {
     private let inner: [Int]
     private let final: [Int]
 
-    init(vocabulary: CLIPVocabulary, config: TokenizerConfig, maximumLength: Int) throws {
+    let learntIDs: [[Int]]
+
+    /// - Parameter learnt: tokens of embeddings
+    init(
+        vocabulary: CLIPVocabulary, config: TokenizerConfig, maximumLength: Int, learnt: [LearntToken] = []
+    ) throws {
         func special(_ role: String, _ name: String, _ content: String) throws -> (token: AddedToken, id: Int) {
             let token = config.token(role, default: content)
             guard let id = vocabulary.id(token.content) else {
@@ -28,15 +33,16 @@ struct CLIPTokenizer: Tokenizer {
         let end = try special("eos", "end", "<|endoftext|>")
         let pad = try special("pad", "padding", "<|endoftext|>")
         let unknown = try special("unk", "unknown", "<|endoftext|>")
-        let tokens = AddedVocabulary(
+        var tokens = AddedVocabulary(
             size: vocabulary.size,
             candidates: config.added + [start.token, end.token, unknown.token, pad.token]
                 + config.named.map(\.token) + config.extra,
             id: vocabulary.id)
+        learntIDs = try tokens.append(learnt, file: config.file)
         self.vocabulary = vocabulary
         self.unknown = unknown.id
         vocabularySize = tokens.size
-        added = AddedTokens(tokens.tokens, normalize: CLIPSplitter.normalize)
+        added = AddedTokens(tokens.tokens, runs: tokens.runs, normalize: CLIPSplitter.normalize)
         frame = PromptFrame(
             prefix: [Token(id: start.id, piece: start.token.content)],
             end: Token(id: end.id, piece: end.token.content), pad: pad.id, maximumLength: maximumLength)
@@ -59,7 +65,7 @@ struct CLIPTokenizer: Tokenizer {
         var known: [ExactString: [Token]] = [:]
         for part in added.split(text, normalize: CLIPSplitter.normalize) {
             switch part {
-            case .token(let token): tokens.append(token)
+            case .token(let token): tokens += added.run(of: token)
             case .text(let ordinary):
                 for word in CLIPSplitter.words(ordinary) {
                     let key = ExactString(word)

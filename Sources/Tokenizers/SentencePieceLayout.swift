@@ -13,7 +13,11 @@ enum SentencePieceLayout: Sendable {
         }
     }
 
-    /// Fixed in transformers' classes, whatever the model says.
+    /// The unknown token's id, where no token is called so.
+    ///
+    /// transformers 5 takes these ids for it whatever the model says, which goes wrong where T5's tokenizer stands for
+    /// a model that has the end token there, as Japanese Stable Diffusion's has: every unknown character would end the
+    /// text. transformers 4 and SentencePiece go by the name.
     var unknown: Int {
         switch self {
         case .t5: 2

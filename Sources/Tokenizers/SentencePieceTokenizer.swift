@@ -16,19 +16,26 @@ struct SentencePieceTokenizer: Tokenizer {
     private let added: AddedTokens
     private let frame: PromptFrame
     private let addPrefixSpace: Bool
+    /// Finds what stays as it is where text is lower-cased; nil where none is.
+    private let lowercasing: Lowercasing?
+    let learntIDs: [[Int]]
 
     /// - Parameters:
     ///   - file: where the vocabulary comes from, for messages.
     ///   - vocabulary: in the layout's order; the index is the id.
     ///   - symbols: further tokens that are looked for in the text itself.
+    ///   - learnt: tokens of embeddings
     init(
         file: String, vocabulary: [(piece: String, score: Double)], normalizer: PrecompiledNormalizer?,
-        symbols: [String], layout: SentencePieceLayout, config: TokenizerConfig, maximumLength: Int
+        symbols: [String], layout: SentencePieceLayout, config: TokenizerConfig, maximumLength: Int,
+        learnt: [LearntToken] = []
     ) throws {
         guard vocabulary.count > layout.unknown else {
             throw TokenizerError.malformed(file: file, reason: "\(vocabulary.count) pieces are too few")
         }
-        let model = UnigramModel(vocabulary, unknown: layout.unknown)
+        let unknownName = config.token("unk", default: "<unk>").content
+        let model = UnigramModel(
+            vocabulary, unknown: vocabulary.firstIndex { $0.piece == unknownName } ?? layout.unknown)
         func special(_ role: String, _ name: String, _ content: String) throws -> Token {
             let token = config.token(role, default: content)
             guard let id = model.id(token.content) else {
@@ -39,17 +46,20 @@ struct SentencePieceTokenizer: Tokenizer {
         let end = try special("eos", "end", "</s>")
         let pad = try special("pad", "padding", "<pad>")
         let sentinels = layout == .t5 ? SentencePieceLayout.sentinels(config.extraIDs).reversed() : []
-        let tokens = AddedVocabulary(
+        var tokens = AddedVocabulary(
             size: model.size,
             candidates: config.added + layout.roles.map { config.token($0.role, default: $0.content) }
                 + config.named.map(\.token) + config.extra + (symbols + sentinels).map { AddedToken($0) },
             id: model.id)
+        learntIDs = try tokens.append(learnt, file: file)
         kind = layout.name
         vocabularySize = tokens.size
         self.model = model
         self.normalizer = normalizer
         addPrefixSpace = layout == .t5 || config.addPrefixSpace
-        added = AddedTokens(tokens.tokens) { normalizer?.normalize($0) ?? String($0) }
+        lowercasing =
+            layout == .t5 && config.lowercases ? Lowercasing(keeping: tokens.tokens.map(\.token.content)) : nil
+        added = AddedTokens(tokens.tokens, runs: tokens.runs) { normalizer?.normalize($0) ?? String($0) }
         frame = PromptFrame(
             prefix: layout == .xlmRoberta ? [try special("bos", "start", "<s>")] : [], end: end, pad: pad.id,
             maximumLength: maximumLength)
@@ -68,9 +78,10 @@ struct SentencePieceTokenizer: Tokenizer {
     private func tokens(_ text: String) throws -> [Token] {
         try TextLimit.check(text)
         var tokens: [Token] = []
+        let text = lowercasing?.lowercased(text) ?? text
         for part in added.split(text, normalize: { normalizer?.normalize($0) ?? String($0) }) {
             switch part {
-            case .token(let token): tokens.append(token)
+            case .token(let token): tokens += added.run(of: token)
             case .text(let ordinary):
                 for word in words(ordinary) { tokens += model.encode(word) }
             }

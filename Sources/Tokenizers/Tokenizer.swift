@@ -24,6 +24,9 @@ package protocol Tokenizer: Sendable {
     /// One more than the largest id that can occur: a text encoder's embedding table needs as many rows.
     var vocabularySize: Int { get }
 
+    /// The ids of the embeddings' tokens that it was loaded with.
+    var learntIDs: [[Int]] { get }
+
     /// What it is, for people: "SentencePiece, T5 layout", "CLIP byte-level BPE".
     var kind: String { get }
 

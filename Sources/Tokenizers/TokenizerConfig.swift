@@ -13,6 +13,8 @@ struct TokenizerConfig: Sendable {
     let extraIDs: Int
     /// `add_prefix_space` of XLM-R.
     let addPrefixSpace: Bool
+    /// `do_lower_case`, which Japanese Stable Diffusion sets.
+    let lowercases: Bool
     /// `bos_token`, `pad_token`, …: by their name without `_token`, in the order of the files.
     private(set) var named: [(role: String, token: AddedToken)] = []
     /// `extra_special_tokens` (once `additional_special_tokens`).
@@ -39,6 +41,7 @@ struct TokenizerConfig: Sendable {
             throw TokenizerError.malformed(file: file, reason: "extra_ids is \(extraIDs)")
         }
         addPrefixSpace = config["add_prefix_space"]?.bool ?? true
+        lowercases = config["do_lower_case"]?.bool ?? false
         try readTokens(config, file: file, special: false)
         if let decoder = config["added_tokens_decoder"] {
             added = try Self.decoder(decoder, file: file)
@@ -53,6 +56,12 @@ struct TokenizerConfig: Sendable {
     /// The token that plays a role ("eos"), or the class's default.
     func token(_ role: String, default content: String) -> AddedToken {
         named.first { $0.role == role }?.token ?? AddedToken(content)
+    }
+
+    /// Puts another token in a role than the files do.
+    mutating func setToken(_ role: String, _ content: String) {
+        named.removeAll { $0.role == role }
+        named.append((role, added.first { $0.content == content } ?? AddedToken(content)))
     }
 
     private static func length(_ json: JSON?, file: String) throws -> Int? {

@@ -10,6 +10,8 @@ package enum TokenizerError: Error, Equatable, Sendable, CustomStringConvertible
     case unsupported(file: String, tokenizer: String)
     /// A special token that the vocabulary lacks.
     case missingToken(file: String, token: String, role: String)
+    /// An embedding's name that already stands for something.
+    case known(file: String, token: String)
     /// Fewer ids than the special tokens and one word take, or absurdly many.
     case badLength(folder: String, length: Int)
     case textTooLong(bytes: Int, limit: Int)
@@ -43,6 +45,9 @@ package enum TokenizerError: Error, Equatable, Sendable, CustomStringConvertible
         case .missingToken(let file, let token, let role):
             "\(file): the vocabulary has no token “\(token)”, which is to be the \(role) token. "
                 + "The vocabulary and tokenizer_config.json do not belong together."
+        case .known(let file, let token):
+            "\(file): “\(token)” is a word of the model's vocabulary already, so no embedding can be called so. "
+                + "Give the embedding's file another name."
         case .badLength(let folder, let length):
             "\(folder): a prompt of \(length) tokens is not possible; expected 3 to \(TokenizerConfig.longest)."
         case .textTooLong(let bytes, let limit):

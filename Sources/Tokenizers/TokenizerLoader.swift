@@ -12,33 +12,39 @@ package enum TokenizerLoader {
     /// tokenizer.json if there is one, as transformers prefers it; otherwise vocab.json and merges.txt, or
     /// spiece.model, sentencepiece.bpe.model or tokenizer.model.
     ///
-    /// - Parameter maximumLength: the most ids that the text encoder takes, its `max_position_embeddings`. The
-    ///   folder's `model_max_length` counts if it is smaller.
+    /// - Parameters:
+    ///   - maximumLength: the most ids that the text encoder takes, its `max_position_embeddings`. The
+    ///     folder's `model_max_length` counts if it is smaller.
+    ///   - padding: the token that fills texts up, in place of the one that a CLIP tokenizer's folder names
+    ///   - learnt: names of embeddings, and how many tokens each stands for
     /// - Throws: `TokenizerError`.
-    package static func load(folder: String, maximumLength: Int? = nil) throws -> any Tokenizer {
+    package static func load(
+        folder: String, maximumLength: Int? = nil, padding: String? = nil, learnt: [LearntToken] = []
+    ) throws -> any Tokenizer {
         guard InputFile.isFolder(folder) else {
             throw TokenizerError.unreadable(file: folder, reason: "no such folder")
         }
         let file = folder + "/tokenizer.json"
         let json = InputFile.exists(file) ? try JSON.read(file: file) : nil
-        let config = try TokenizerConfig(folder: folder, tokenizerJSON: json)
+        var config = try TokenizerConfig(folder: folder, tokenizerJSON: json)
         let length = min(config.modelMaxLength ?? maximumLength ?? usualLength, maximumLength ?? .max)
         guard (3...TokenizerConfig.longest).contains(length) else {
             throw TokenizerError.badLength(folder: folder, length: length)
         }
         switch try kind(config, json) {
         case .clip:
+            if let padding { config.setToken("pad", padding) }
             let vocabulary =
                 try json.map { try CLIPVocabulary(folder: folder, tokenizerJSON: $0) }
                 ?? CLIPVocabulary(folder: folder)
-            return try CLIPTokenizer(vocabulary: vocabulary, config: config, maximumLength: length)
+            return try CLIPTokenizer(vocabulary: vocabulary, config: config, maximumLength: length, learnt: learnt)
         case .sentencePiece(let layout):
-            return try sentencePiece(layout, config: config, json: json, length: length)
+            return try sentencePiece(layout, config: config, json: json, length: length, learnt: learnt)
         }
     }
 
     private static func sentencePiece(
-        _ layout: SentencePieceLayout, config: TokenizerConfig, json: JSON?, length: Int
+        _ layout: SentencePieceLayout, config: TokenizerConfig, json: JSON?, length: Int, learnt: [LearntToken]
     ) throws -> any Tokenizer {
         if let json {
             let file = config.folder + "/tokenizer.json"
@@ -46,7 +52,7 @@ package enum TokenizerLoader {
             return try SentencePieceTokenizer(
                 file: file, vocabulary: saved.vocabulary, normalizer: saved.normalizer, symbols: [],
                 layout: layout,
-                config: config, maximumLength: length)
+                config: config, maximumLength: length, learnt: learnt)
         }
         guard let file = modelFile(config.folder, layout) else {
             throw TokenizerError.noTokenizer(folder: config.folder)
@@ -55,7 +61,7 @@ package enum TokenizerLoader {
         return try SentencePieceTokenizer(
             file: file, vocabulary: layout.arrange(model.pieces, config: config),
             normalizer: model.normalizer,
-            symbols: model.symbols, layout: layout, config: config, maximumLength: length)
+            symbols: model.symbols, layout: layout, config: config, maximumLength: length, learnt: learnt)
     }
 
     /// By the class that the folder names; without one by the files that are there.

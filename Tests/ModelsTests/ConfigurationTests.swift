@@ -36,6 +36,24 @@ import Testing
         _ = try CLIPTextConfig(try config("text-a", ["use_attention_mask": .bool(false)]))
     }
 
+    /// The width of the text that a network takes is that of its own projection, if it has one.
+    @Test func projectionsOfTextAreReadOrRefused() throws {
+        #expect(try UNetConfig(try config("unet-a", [:])).textChannels == [32])
+        for kind: JSONValue in [.null, .string("text_proj")] {
+            let file = try config("unet-a", ["encoder_hid_dim": .number(48), "encoder_hid_dim_type": kind])
+            #expect(try UNetConfig(file).textChannels == [48])
+        }
+        for changes: [String: JSONValue] in [
+            ["encoder_hid_dim_type": .string("text_proj")],
+            ["encoder_hid_dim": .number(48), "encoder_hid_dim_type": .string("image_proj")],
+            ["encoder_hid_dim": .number(-1)],
+            ["encoder_hid_dim": .number(48), "cross_attention_dim": .array([.number(32), .number(24), .number(32)])],
+        ] {
+            let file = try config("unet-a", changes)
+            #expect(refusal { _ = try UNetConfig(file) }.contains("encoder_hid_dim"))
+        }
+    }
+
     @Test func aSizeMayBeWrittenTwice() throws {
         #expect(try UNetConfig(try config("unet-a", ["sample_size": .number(24)])).sampleSize == 24)
         let twice = try config("unet-a", ["sample_size": .array([.number(24), .number(24)])])

@@ -12,9 +12,9 @@ struct Oracle {
     let folder: String
     let reference: SafetensorsFile
 
-    init(_ name: String) throws {
+    init(_ name: String, reference: String = "reference") throws {
         folder = Fixtures.path(name)
-        reference = try SafetensorsFile(path: folder + "/reference.safetensors")
+        self.reference = try SafetensorsFile(path: "\(folder)/\(reference).safetensors")
     }
 
     var config: ConfigFile { get throws { try ConfigFile(path: folder + "/config.json") } }
@@ -26,6 +26,13 @@ struct Oracle {
     func shape(_ name: String) throws -> [Int] { try reference.info(name).shape }
 
     func values(_ name: String) throws -> [Float] { try reference.float32(name) }
+
+    /// Token ids, one list a text.
+    func ids(_ name: String = "ids") throws -> [[Int]] {
+        let length = try shape(name)[1]
+        let flat = try reference.integers(name)
+        return stride(from: 0, to: flat.count, by: length).map { Array(flat[$0..<$0 + length]) }
+    }
 
     /// A reference tensor [batch, channels, height, width] as ours, [batch, height, width, channels].
     func picture(_ name: String) throws -> Tensor {

@@ -103,6 +103,74 @@ extension GroundFloor {
             try check(shapes, seed: 24)
         }
 
+        /// Biases on the scores, as T5 has them, and texts whose padding is hidden: every query's own bias, in panels that
+        /// are full and that are not, in one block of keys and in several.
+        @Test(arguments: [(1, 1), (16, 5), (24, 24), (64, 128), (65, 77), (130, 129), (77, 300)])
+        func biasedScores(_ queries: Int, _ keys: Int) throws {
+            let (batch, heads, dim) = (2, 3, 10)
+            let inner = heads * dim
+            var random = SplitMix(28)
+            let query = random.values(batch * queries * inner)
+            let key = random.values(batch * keys * inner)
+            let value = random.values(batch * keys * inner)
+            let bias = random.values(heads * keys * queries, deviation: 2)
+            let counts = [max(1, keys - 3), (keys + 1) / 2]
+            func head(_ values: [Float], _ tokens: Int, _ b: Int, _ h: Int) -> [Double] {
+                (0..<tokens).flatMap { token in
+                    let start = (b * tokens + token) * inner + h * dim
+                    return values[start..<start + dim].map(Double.init)
+                }
+            }
+            for (isBiased, isHidden) in [(true, false), (false, true), (true, true)] {
+                var expected = [Double](repeating: 0, count: batch * queries * inner)
+                for b in 0..<batch {
+                    for h in 0..<heads {
+                        let output = Reference.attention(
+                            query: head(query, queries, b, h), key: head(key, keys, b, h),
+                            value: head(value, keys, b, h), dim: dim, causal: false, scale: 0.5
+                        ) { i, j in
+                            (isBiased ? Double(bias[(h * keys + j) * queries + i]) : 0)
+                                + (isHidden && j >= counts[b] ? -1e30 : 0)
+                        }
+                        for i in 0..<queries {
+                            for d in 0..<dim { expected[(b * queries + i) * inner + h * dim + d] = output[i * dim + d] }
+                        }
+                    }
+                }
+                func attend(_ compute: Compute, _ element: (Tensor) throws -> Tensor) throws -> Tensor {
+                    func rows(_ values: [Float], _ tokens: Int) throws -> TokenRows {
+                        TokenRows(
+                            try element(
+                                try Tensor(batch: batch, height: 1, width: tokens, channels: inner, values: values)))
+                    }
+                    let values = try compute.transposedValues(rows(value, keys), heads: heads, dim: dim)
+                    let table = try Tensor(batch: 1, height: heads, width: keys, channels: queries, values: bias)
+                    return try compute.attention(
+                        query: rows(query, queries), key: rows(key, keys), values: values, heads: heads, dim: dim,
+                        scale: 0.5, bias: isBiased ? table : nil,
+                        keyBias: isHidden ? Tensor.hiding(paddingAfter: counts, tokens: keys) : nil)
+                }
+                let label = "\(queries) queries, \(keys) keys, bias \(isBiased), padding \(isHidden)"
+                try TensorsTests.check(Machine.all, expected, bound: 2e-6, label) { try attend($0) { $0 } }
+            }
+        }
+
+        @Test func biasesOfAnotherSizeAreRefused() throws {
+            let compute = Compute(kernels: try Kernels.chosen(), threads: 1)
+            let x = try Tensor(batch: 2, height: 1, width: 3, channels: 4)
+            let values = try compute.transposedValues(TokenRows(x), heads: 1, dim: 4)
+            let wrong = try [
+                Tensor(batch: 1, height: 1, width: 3, channels: 4), Tensor(batch: 2, height: 1, width: 1, channels: 2),
+            ]
+            for (bias, keyBias): (Tensor?, Tensor?) in [(wrong[0], nil), (nil, wrong[1])] {
+                #expect(throws: TensorError.self) {
+                    try compute.attention(
+                        query: TokenRows(x), key: TokenRows(x), values: values, heads: 1, dim: 4, bias: bias,
+                        keyBias: keyBias)
+                }
+            }
+        }
+
         @Test func largeScores() throws {
             let shapes = [false, true].map {
                 var s = Shape()

@@ -17,6 +17,35 @@ extension GroundFloor {
             }
         }
 
+        /// T5's activations, over rows of which some are odd.
+        @Test func feedForwardActivations() throws {
+            let machines = Machine.all
+            var random = SplitMix(42)
+            for channels in [1, 7, 16, 33, 64, 100] {
+                for rows in [1, 16, 37] {
+                    let x = random.values(rows * 2 * channels, deviation: 3)
+                    let gated = (0..<rows * channels).map { index in
+                        let at = index / channels * 2 * channels + index % channels
+                        return Reference.tanhGELU(Double(x[at])) * Double(x[at + channels])
+                    }
+                    func input() throws -> Tensor {
+                        try Tensor(batch: 1, height: 1, width: rows, channels: 2 * channels, values: x)
+                    }
+                    try check(machines, gated, bound: 1e-6, "\(rows) rows of \(channels)") { try $0.gated(input()) }
+                    try check(machines, x.map { Double(max($0, 0)) }, bound: 1e-9, "\(rows) rows of \(channels)") {
+                        try $0.rectified(input())
+                    }
+                }
+            }
+            // Where the cube overflows, the slope is 1 or 0.
+            let extremes: [Float] = [3e38, 2, -3e38, 2]
+            for compute in machines.flatMap(\.computes) {
+                let x = try Tensor(batch: 1, height: 1, width: 2, channels: 2, values: extremes.map { $0 / 4 })
+                let values = try compute.gated(x).values
+                #expect(values[0] == 3e38 / 8 && abs(values[1]) < 1e2, "\(compute.kernels.name): \(values)")
+            }
+        }
+
         /// All 65,536 codes of half precision; a NaN stays one.
         @Test func halfPrecision() {
             let codes = (0...UInt16.max).map { $0 }

@@ -140,6 +140,27 @@ extension GroundFloor {
             }
         }
 
+        @Test func rmsNorm() throws {
+            let machines = Machine.all
+            var random = SplitMix(36)
+            for channels in [1, 3, 15, 16, 17, 31, 64, 100, 4096] {
+                for rows in [1, 15, 16, 17, 40] {
+                    let x = random.values(rows * channels)
+                    let weight = random.values(channels)
+                    let expected = (0..<rows).flatMap { row in
+                        let values = x[row * channels..<(row + 1) * channels].map(Double.init)
+                        let square = values.reduce(0) { $0 + $1 * $1 } / Double(channels)
+                        return zip(values, weight).map { $0 / (square + 1e-6).squareRoot() * Double($1) }
+                    }
+                    try TensorsTests.check(machines, expected, bound: Self.bound, "\(rows) rows of \(channels)") {
+                        try $0.rmsNorm(
+                            Tensor(batch: 1, height: 1, width: rows, channels: channels, values: x),
+                            weight: FloatArray(weight), epsilon: 1e-6)
+                    }
+                }
+            }
+        }
+
         @Test func layerNormOfALargeMean() throws {
             var random = SplitMix(35)
             let (rows, channels) = (70, 768)

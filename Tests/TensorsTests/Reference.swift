@@ -39,7 +39,8 @@ enum Reference {
 
     /// Attention of one head with rows [tokens, dim].
     static func attention(
-        query: [Double], key: [Double], value: [Double], dim: Int, causal: Bool
+        query: [Double], key: [Double], value: [Double], dim: Int, causal: Bool, scale: Double? = nil,
+        bias: (_ query: Int, _ key: Int) -> Double = { _, _ in 0 }
     ) -> [Double] {
         let queries = query.count / dim
         let keys = key.count / dim
@@ -50,7 +51,7 @@ enum Reference {
             for j in 0..<visible {
                 var sum = 0.0
                 for d in 0..<dim { sum += query[i * dim + d] * key[j * dim + d] }
-                scores[j] = sum / Double(dim).squareRoot()
+                scores[j] = sum * (scale ?? 1 / Double(dim).squareRoot()) + bias(i, j)
             }
             let largest = scores.max() ?? 0
             let weights = scores.map { exp($0 - largest) }
@@ -61,6 +62,11 @@ enum Reference {
             }
         }
         return output
+    }
+
+    /// GELU by tanh, as BERT's and T5's authors had it.
+    static func tanhGELU(_ x: Double) -> Double {
+        0.5 * x * (1 + tanh((2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)))
     }
 
     /// (x − mean) / √(variance + ε) of all values together.

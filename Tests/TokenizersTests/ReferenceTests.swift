@@ -58,6 +58,7 @@ func compare(_ tokenizer: any Tokenizer, _ cases: [ReferenceCase], _ name: Strin
 @Suite struct ReferenceTests {
     @Test(arguments: [
         ("t5", "t5-cases.json"), ("t5-json", "t5-cases.json"), ("xlmr", "xlmr-cases.json"),
+        ("t5-lower", "t5-lower-cases.json"),
     ])
     func sentencePieceAsInTransformers(folder: String, cases: String) throws {
         let tokenizer = try TokenizerLoader.load(folder: Fixtures.path("tokenizers/" + folder))

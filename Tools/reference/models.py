@@ -8,7 +8,7 @@ from common import check_every_weight_shows, fixture, generator, randomise, save
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
-from transformers import CLIPTextConfig, CLIPTextModel
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 F16, BF16, F32 = torch.float16, torch.bfloat16, torch.float32
 
@@ -45,6 +45,44 @@ def text(name, seed, dtype, length, prefix, position_ids=False, **config):
     )
     again = CLIPTextModel.from_pretrained(fixture(name), dtype=torch.float32, attn_implementation="eager")
     assert torch.equal(again(ids).last_hidden_state, out.last_hidden_state), name
+
+
+def projected_text(name, seed, dtype, length, end, **config):
+    """A text encoder with a pooled and projected state, as SDXL's second. `end` is `eos_token_id`: with 2 the largest id
+    of a text stands for it, otherwise the first such id does."""
+    config = CLIPTextConfig(**config, bos_token_id=0, eos_token_id=end, dtype=str(dtype).removeprefix("torch."),
+                            architectures=["CLIPTextModelWithProjection"])
+    config._attn_implementation = "eager"
+    model = randomise(CLIPTextModelWithProjection(config).float(), seed, dtype)
+    ids = torch.randint(3, config.vocab_size - 2, (4, length), generator=generator(seed))
+    largest, token = config.vocab_size - 1, 2 if end == 2 else end
+    ids[0, 5:], ids[1, 3], ids[2, length - 1] = token, token, token  # the first of many; one; the last
+    ids[0, 9], ids[1, 6:8], ids[2, 2] = largest, largest, largest
+    # The last text has the token nowhere, and the largest id at its end.
+
+    def run():
+        with torch.no_grad():
+            return model(ids, output_hidden_states=True)
+
+    # A loss of both outputs, each of order 1.
+    check_every_weight_shows(model, lambda: torch.cat([run().text_embeds.flatten(), run().last_hidden_state.flatten()]),
+                             without_effect=["k_proj.bias"])
+    tensors = {k: v for k, v in stored(model, dtype).items() if not k.endswith("position_ids")}
+    save_tensors(tensors, fixture(name, "model.safetensors"))
+    config.to_json_file(fixture(name, "config.json"), use_diff=False)
+    out = run()
+    save_tensors(
+        {
+            "ids": ids,
+            "last_hidden_state": out.last_hidden_state,
+            "penultimate": out.hidden_states[-2],
+            "antepenultimate": out.hidden_states[-3],
+            "text_embeds": out.text_embeds,
+        },
+        fixture(name, "reference.safetensors"),
+    )
+    again = CLIPTextModelWithProjection.from_pretrained(fixture(name), dtype=torch.float32, attn_implementation="eager")
+    assert torch.equal(again(ids).text_embeds, out.text_embeds), name
 
 
 OLD_ATTENTION = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
@@ -131,6 +169,12 @@ def texts():
          layer_norm_eps=1e-6)
     text("text-c", 3, BF16, length=13, prefix="text_model.", vocab_size=97, hidden_size=40, intermediate_size=60,
          num_hidden_layers=1, num_attention_heads=5, max_position_embeddings=13, hidden_act="quick_gelu")
+    projected_text("text-d", 4, F16, length=21, end=2, vocab_size=120, hidden_size=40, intermediate_size=96,
+                   num_hidden_layers=3, num_attention_heads=4, max_position_embeddings=77, projection_dim=28,
+                   hidden_act="gelu")
+    projected_text("text-e", 5, F32, length=13, end=77, vocab_size=90, hidden_size=32, intermediate_size=80,
+                   num_hidden_layers=2, num_attention_heads=2, max_position_embeddings=20, projection_dim=48,
+                   hidden_act="quick_gelu")
 
 
 def vaes():

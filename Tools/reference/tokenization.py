@@ -3,6 +3,7 @@
 clip/       vocab.json + merges.txt, laid out as CLIP's (256 bytes, 256 bytes with </w>, merges, two special tokens)
 clip-json/  the same vocabulary as transformers 5 saves it: tokenizer.json alone, padded with "!" as SD 2
 xlmr/       a SentencePiece model in XLM-R's layout (sentencepiece.bpe.model)
+t5-lower/   a SentencePiece model as Japanese Stable Diffusion has it: text is lower-cased, the unknown token is id 0
 t5/, t5-json/  a SentencePiece model with user-defined symbols and sentinels, and transformers' own saving of it
 *-cases.json   texts and their ids; t5-default-cases.json is for the model in tokenizer/
 
@@ -18,6 +19,8 @@ from pathlib import Path
 import sentencepiece
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 from transformers import CLIPTokenizer, T5Tokenizer, XLMRobertaTokenizer
+
+from lowercasing import LowerCasingTokenizer
 
 OUT = Path("Tests/Fixtures/tokenizers")
 
@@ -201,7 +204,7 @@ def sentencepiece_folder(name, file, cls, config, **options):
     folder.mkdir(parents=True, exist_ok=True)
     (folder / file).write_bytes(train_sentencepiece(**options))
     write_json(folder / "tokenizer_config.json", config, indent=2)
-    tokenizer = cls.from_pretrained(str(folder))
+    tokenizer = getattr(cls, "load", cls.from_pretrained)(str(folder))
     write_json(OUT / f"{name}-cases.json", cases(tokenizer, texts()), separators=(",", ":"))
     return tokenizer
 
@@ -216,6 +219,13 @@ def main():
                               normalization_rule_name="identity", pad_id=0, eos_id=1, unk_id=2, bos_id=-1,
                               user_defined_symbols=["[SYM]", "4k"], byte_fallback=True)
     t5.save_pretrained(OUT / "t5-json")
+    specials = ["[PAD]", "[CLS]", "[SEP]", "[MASK]"]
+    sentencepiece_folder("t5-lower", "spiece.model", LowerCasingTokenizer,
+                         {"tokenizer_class": "T5Tokenizer", "model_max_length": 77, "extra_ids": 0, "do_lower_case": True,
+                          "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "[PAD]",
+                          "cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]",
+                          "additional_special_tokens": []},
+                         vocab_size=600, normalization_rule_name="identity", control_symbols=specials)
     default = T5Tokenizer.from_pretrained("tokenizer")
     write_json(OUT / "t5-default-cases.json", cases(default, texts()), separators=(",", ":"))
 

@@ -148,6 +148,10 @@ typedef struct {
     float scale;
     bool causal;
     void *output;  // [batch, queries, heads·dim], contiguous
+    // Added to the scaled scores, or NULL.
+    const float *bias;      // [heads, keys, queries], the same for every picture
+    const float *key_bias;  // [batch, keys]: far below zero for keys that nobody may see, of which each picture has
+                            // one in the first hundred that may be seen
 } limn_attention;
 
 long limn_attention_tasks(const limn_kernels *kernels, const limn_attention *a);
@@ -190,9 +194,20 @@ void limn_layer_norm(const limn_kernels *kernels, const float *x, const float *w
                      float epsilon, long channels, long first, long last, limn_element output_element,
                      void *output);
 
+// Root mean square normalisation of rows [first, last) of [rows, channels]: x / √(mean x² + ε) · weight.
+void limn_rms_norm(const limn_kernels *kernels, const float *x, const float *weight, float epsilon, long channels,
+                   long first, long last, limn_element output_element, void *output);
+
 // ---- Elementwise ----------------------------------------------------------------------------------------------
 
 void limn_silu(const limn_kernels *kernels, const float *x, long count, float *output);
+// gelu(gate) · value of rows [first, last) of x, [rows, 2, channels] with the gates first; GELU by tanh. The output's
+// channels are an even number where it is bfloat16.
+void limn_gate_rows(const limn_kernels *kernels, const float *x, long channels, long first, long last,
+                    limn_element output_element, void *output);
+// max(x, 0) of rows [first, last) of [rows, channels], an even number of them where the output is bfloat16.
+void limn_rectify_rows(const limn_kernels *kernels, const float *x, long channels, long first, long last,
+                       limn_element output_element, void *output);
 // Rows [first, last) of concat(x, second), [rows, channels], as bfloat16, each row padded to an even number of values.
 void limn_rows_to_bf16(const limn_kernels *kernels, const float *x, long channels, const float *second,
                        long second_channels, long first, long last, uint16_t *output);
@@ -206,3 +221,10 @@ void limn_rows_to_int8(const limn_kernels *kernels, limn_element element, const 
 void limn_stored_to_f32(const limn_kernels *kernels, limn_stored stored, const void *x, long count, float *output);
 // Whether none of them is infinite or no number.
 bool limn_stored_is_finite(limn_stored stored, const void *x, long count);
+
+// ---- Merging --------------------------------------------------------------------------------------------------
+
+// result = keep·result + scale·left·right; left is [rows, depth], right [depth, columns], all row-major. Sizes below
+// 2³¹; with keep 0, what result holds is not read.
+void limn_add_product(long rows, long columns, long depth, float scale, const float *left, const float *right,
+                      float keep, float *result);

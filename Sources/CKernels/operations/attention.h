@@ -22,6 +22,24 @@ static attention_tiles attention_lay_out(void *scratch, long dim) {
     t.rows = (const void **)(t.sum + PANEL);
     return t;
 }
+
+// Adds what positions and padding are worth to the scores of `keys` keys from `k0` on and of a panel of queries.
+static void add_attention_bias(const limn_attention *a, long b, long head, long first, long k0, long keys,
+                               float *scores) {
+    for (long k = 0; k < keys; k++) {
+        const float key_bias = a->key_bias ? a->key_bias[b * a->keys + k0 + k] : 0;
+        const float *bias = a->bias ? a->bias + (head * a->keys + k0 + k) * a->queries + first : NULL;
+        for (long j = 0; j < PANEL; j += LANES) {
+            vf score = load(scores + k * PANEL + j) + key_bias;
+            const long there = bias ? min_long(LANES, a->queries - first - j) : 0;
+            if (there == LANES)
+                score += load(bias + j) * 1.44269504f;
+            else if (there > 0)
+                score += load_part(bias + j, there) * 1.44269504f;
+            store(scores + k * PANEL + j, score);
+        }
+    }
+}
 #endif
 
 // Turns a block of scores into weights 2^(s - max) and brings the sums so far to the new maximum.
@@ -82,6 +100,7 @@ static void TYPED(attention_task)(const limn_attention *a, long task, void *scra
         const long block = min_long(KEYS_PER_BLOCK, keys - k0);
         for (long k = 0; k < block; k++) t.rows[k] = key + (k0 + k) * a->key_stride;
         TYPED(product)(block, rows, 0, dim / UNIT_VALUES, t.query, t.scores, false);
+        if (a->bias || a->key_bias) add_attention_bias(a, b, head, first, k0, block, t.scores);
         if (a->causal)
             for (long k = 0; k < block; k++)
                 for (long i = 0; i < PANEL && first + i < k0 + k; i++) t.scores[k * PANEL + i] = -1e30f;

@@ -8,6 +8,7 @@
 #define BF16_STRIP PANEL
 #endif
 #include "elementwise.h"
+#include "feed_forward.h"
 #include "normalization.h"
 #include "packing.h"
 #include "../winograd_cut.h"
@@ -101,4 +102,5 @@
         .group_norm_apply_task = group_norm_apply_task, .layer_norm = layer_norm,                \
         .silu = silu_array, .stored_to_f32 = stored_to_f32, .pack_task = pack_task,              \
         .rows_to_bf16 = rows_to_bf16, .rows_to_int8 = rows_to_int8,                              \
+        .rms_norm = rms_norm, .gate_rows = gate_rows, .rectify_rows = rectify_rows,              \
     }

@@ -144,6 +144,7 @@ static void attention_task_bf16(const limn_attention *a, long task, void *scratc
         for (long p = 0; p < panels; p++) {
             tile_product(block_rows / TILE, t.keys, t.depth + TILE, t.depth / TILE,
                          t.query + p * t.depth * PANEL, t.scores, false);
+            if (a->bias || a->key_bias) add_attention_bias(a, b, head, first + p * PANEL, k0, block, t.scores);
             if (a->causal)
                 for (long k = 0; k < block; k++)
                     for (long i = 0; i < PANEL && first + p * PANEL + i < k0 + k; i++)

@@ -21,6 +21,7 @@ package struct CLIPTextConfig: TextEncoderConfig, Equatable {
     package init() {}
 
     package var channels: Int { hiddenSize }
+    package var tokenChannels: Int { hiddenSize }
     package var rules: KeyRules { pooledChannels == nil ? .clipText : .clipTextWithProjection }
 
     package func encoder(_ source: LayerSource) throws -> any TextEncoder { try CLIPTextModel(source, self) }

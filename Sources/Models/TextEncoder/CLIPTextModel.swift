@@ -28,13 +28,14 @@ package struct CLIPTextModel: TextEncoder {
     /// - Returns: [texts, 1, tokens, hiddenSize] after the final norm
     /// - Throws: `ModelError` if an id or the length is outside what the model was made for
     package func callAsFunction(_ ids: [[Int]], clipSkip: Int = 1, _ compute: Compute) throws -> Tensor {
-        try encoded(ids, TextLayer(skipped: clipSkip - 1, isNormalised: true), compute, pools: false).states
+        let texts = ids.map { EncoderTokens(ids: $0, count: $0.count) }
+        return try encoded(texts, TextLayer(skipped: clipSkip - 1, isNormalised: true), compute, pools: false).states
     }
 
     package func callAsFunction(
         _ texts: [EncoderTokens], _ layer: TextLayer, _ compute: Compute
     ) throws -> TextStates {
-        try encoded(texts.map(\.ids), layer, compute, pools: textProjection != nil)
+        try encoded(texts, layer, compute, pools: textProjection != nil)
     }
 
     /// Makes room for texts of so many tokens.
@@ -45,15 +46,15 @@ package struct CLIPTextModel: TextEncoder {
     }
 
     private func encoded(
-        _ ids: [[Int]], _ layer: TextLayer, _ compute: Compute, pools: Bool
+        _ texts: [EncoderTokens], _ layer: TextLayer, _ compute: Compute, pools: Bool
     ) throws -> TextStates {
         guard (0...config.layerCount).contains(layer.skipped) else {
             throw ModelError(
                 "clip skip \(layer.skipped + 1) is out of range: this text encoder has \(config.layerCount) layers, "
                     + "so 1 to \(config.largestClipSkip) can be asked for")
         }
-        let input = try embeddings(ids)
-        let ends = pools ? ids.map(end) : []
+        let input = try embeddings(texts)
+        let ends = pools ? texts.map(end) : []
         try compute.arena.plan { _ = try run(input, layer, ends: ends, compute) }
         let (states, pooled) = try run(input, layer, ends: ends, compute)
         return TextStates(
@@ -64,7 +65,9 @@ package struct CLIPTextModel: TextEncoder {
     }
 
     /// Where the state lies that stands for the whole text.
-    private func end(of ids: [Int]) -> Int {
+    private func end(of text: EncoderTokens) -> Int {
+        // Learnt words have the largest ids of all, but are not the end.
+        let ids = text.ids.map { text.learnt[$0] == nil ? $0 : -1 }
         if let id = config.endID { return ids.firstIndex(of: id) ?? 0 }
         return ids.indices.max { ids[$0] < ids[$1] || (ids[$0] == ids[$1] && $0 > $1) } ?? 0
     }
@@ -94,31 +97,20 @@ package struct CLIPTextModel: TextEncoder {
 
 /// Token and position embeddings, added.
 private struct CLIPTextEmbeddings: Sendable {
-    let token: Embedding
-    let position: Embedding
-    let channels: Int
+    private let token: TokenLookup
+    private let position: Embedding
 
     init(_ source: LayerSource, _ config: CLIPTextConfig) throws {
-        channels = config.hiddenSize
-        token = try Embedding(source("token_embedding"), count: config.vocabularySize, channels: channels)
+        let channels = config.hiddenSize
+        token = TokenLookup(
+            table: try Embedding(source("token_embedding"), count: config.vocabularySize, channels: channels),
+            channels: channels, longest: config.maximumLength)
         position = try Embedding(source("position_embedding"), count: config.maximumLength, channels: channels)
     }
 
-    func callAsFunction(_ ids: [[Int]]) throws -> Tensor {
-        let length = ids.first?.count ?? 0
-        guard length >= 1, length <= position.count, ids.allSatisfy({ $0.count == length }) else {
-            throw ModelError("texts of \(length) tokens do not fit a text encoder of \(position.count) positions")
-        }
-        let states = try Tensor(batch: ids.count, height: 1, width: length, channels: channels)
-        for (row, id) in ids.joined().enumerated() {
-            guard (0..<token.count).contains(id) else {
-                throw ModelError(
-                    "the tokenizer gave id \(id), but the text encoder knows \(token.count): they are not of one "
-                        + "model")
-            }
-            token.add(id, to: states.pointer + row * channels)
-            position.add(row % length, to: states.pointer + row * channels)
-        }
+    func callAsFunction(_ texts: [EncoderTokens]) throws -> Tensor {
+        let states = try token(texts)
+        for row in 0..<states.rows { position.add(row % states.pixels, to: states.pointer + row * states.channels) }
         return states
     }
 }

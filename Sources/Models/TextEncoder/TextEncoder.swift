@@ -8,8 +8,12 @@ package struct EncoderTokens: Sendable, Equatable {
     package let ids: [Int]
     /// How many of them are not padding.
     package let count: Int
+    /// Vectors of ids that are not the encoder's own, but those of learnt words.
+    package let learnt: [Int: [Float]]
 
-    package init(ids: [Int], count: Int) { (self.ids, self.count) = (ids, count) }
+    package init(ids: [Int], count: Int, learnt: [Int: [Float]] = [:]) {
+        (self.ids, self.count, self.learnt) = (ids, count, learnt)
+    }
 }
 
 /// Which of a text encoder's states a UNet listens to.
@@ -45,6 +49,8 @@ package protocol TextEncoderConfig: Sendable {
     var channels: Int { get }
     /// Width of the pooled vector; nil if there is none.
     var pooledChannels: Int? { get }
+    /// Width of the tokens' own vectors.
+    var tokenChannels: Int { get }
     /// The most tokens that it takes.
     var maximumLength: Int { get }
     var layerCount: Int { get }
@@ -62,6 +68,10 @@ package enum TextEncoderClasses {
     private static let readers: [(name: String, read: @Sendable (ConfigFile) throws -> any TextEncoderConfig)] = [
         ("CLIPTextModel", { try CLIPTextConfig($0) }),
         ("CLIPTextModelWithProjection", { try CLIPTextConfig($0, hasProjection: true) }),
+        ("RobertaSeriesModelWithTransformation", { try RobertaSeriesConfig($0) }),
+        ("T5EncoderModel", { try T5Config($0) }),
+        // What the encoder's configuration still says if it was saved with its decoder.
+        ("T5ForConditionalGeneration", { try T5Config($0) }),
     ]
 
     package static var names: [String] { readers.map(\.name) }

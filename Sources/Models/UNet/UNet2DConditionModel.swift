@@ -7,6 +7,7 @@ package struct UNet2DConditionModel: Sendable {
     package let config: UNetConfig
     private let convIn: Conv2D
     private let timeEmbedding: TimeEmbedding
+    private let encoderHidProj: Linear?
     private let downBlocks: [DownBlock]
     private let midBlock: MidBlock?
     private let upBlocks: [UpBlock]
@@ -22,6 +23,9 @@ package struct UNet2DConditionModel: Sendable {
         convIn = try Conv2D(
             source("conv_in"), in: config.inChannels, out: channels[0], kernel: config.convInKernel)
         timeEmbedding = try TimeEmbedding(source, config)
+        encoderHidProj = try config.encoderHiddenChannels.map {
+            try Linear(source("encoder_hid_proj"), in: $0, out: config.crossAttentionChannels[0])
+        }
         downBlocks = try (0..<config.levels).map {
             try DownBlock(
                 source("down_blocks", $0), in: channels[max($0 - 1, 0)], level: $0, config, slots: slots)
@@ -48,11 +52,12 @@ package struct UNet2DConditionModel: Sendable {
         on text: Tensor, addition: [AdditionalConditions]? = nil, timeCondition: [[Float]]? = nil,
         _ compute: Compute
     ) throws -> Conditioning {
-        for channels in Set(config.crossAttentionChannels) where channels != text.channels {
+        for channels in config.textChannels where channels != text.channels {
             throw ModelError(
                 "the text encoder gives states of \(text.channels) channels, but the UNet wants \(channels): "
                     + "they are not parts of one model")
         }
+        let text = try projected(text, compute)
         let keyValues = try crossAttentions.map { layer in
             try compute.arena.plan { _ = try layer.keyValues(text, compute) }
             return try layer.keyValues(text, compute)
@@ -64,6 +69,13 @@ package struct UNet2DConditionModel: Sendable {
                     batch: text.batch, height: 1, width: 1, channels: config.timeConditionChannels ?? 0,
                     values: Array($0.joined()))
             })
+    }
+
+    /// Text states as the cross-attentions want them.
+    private func projected(_ text: Tensor, _ compute: Compute) throws -> Tensor {
+        guard let encoderHidProj else { return text }
+        try compute.arena.plan { _ = try encoderHidProj(text, compute) }
+        return try encoderHidProj(text, compute).copy()
     }
 
     private func additionTensor(_ addition: [AdditionalConditions]?, batch: Int) throws -> Tensor? {
@@ -111,13 +123,12 @@ package struct UNet2DConditionModel: Sendable {
     ) throws -> Tensor {
         let state = try state(timestep, conditioning, compute)
         var h = try entrance(latents, compute)
-        var skips: [Tensor] = []
-        skips.reserveCapacity(64)
-        skips.append(h)
-        for block in downBlocks { h = try block(h, skips: &skips, state) }
+        defer { conditioning.skips.removeAll(keepingCapacity: true) }
+        conditioning.skips.append(h)
+        for block in downBlocks { h = try block(h, skips: &conditioning.skips, state) }
         if let midBlock { h = try midBlock(h, state) }
         for (index, block) in upBlocks.enumerated() {
-            h = try block(h, skips: &skips, state, keeping: index == upBlocks.count - 1 ? deep : nil)
+            h = try block(h, skips: &conditioning.skips, state, keeping: index == upBlocks.count - 1 ? deep : nil)
         }
         return try exit(h, compute)
     }
@@ -130,10 +141,12 @@ package struct UNet2DConditionModel: Sendable {
         _ latents: Tensor, timestep: Float, _ conditioning: Conditioning, _ compute: Compute, deep: DeepFeatures
     ) throws -> Tensor {
         let state = try state(timestep, conditioning, compute)
-        var skips = [try entrance(latents, compute)]
-        skips.append(try downBlocks[0].layer(0, skips[0], state))
+        let entered = try entrance(latents, compute)
+        defer { conditioning.skips.removeAll(keepingCapacity: true) }
+        conditioning.skips.append(entered)
+        conditioning.skips.append(try downBlocks[0].layer(0, entered, state))
         let widest = upBlocks[upBlocks.count - 1]
-        let h = try widest(deep.features, skips: &skips, state, from: widest.firstOutermost)
+        let h = try widest(deep.features, skips: &conditioning.skips, state, from: widest.firstOutermost)
         return try exit(h, compute)
     }
 

@@ -48,8 +48,6 @@ extension UNetConfig {
             ("class_embed_type", "class-conditioned models"),
             ("num_class_embeds", "class-conditioned models"),
             ("class_embeddings_concat", "class-conditioned models"),
-            ("encoder_hid_dim", "projected text states"),
-            ("encoder_hid_dim_type", "projected text states"),
             ("cross_attention_norm", "normalised text states"),
             ("resnet_skip_time_act", "resnet blocks without activation of the time embedding"),
             ("time_embedding_act_fn", "an activation after the time embedding"),
@@ -110,15 +108,42 @@ extension UNetConfig {
         attentionHeads = try file.perLevel("attention_head_dim", default: 8, levels: levels, in: 1...1024)
         crossAttentionChannels = try file.perLevel(
             "cross_attention_dim", default: 1280, levels: levels, in: 1...16384)
-        transformerLayers = try file.perLevel(
-            "transformer_layers_per_block", default: 1, levels: levels, in: 0...64)
-        reverseTransformerLayers =
-            file.isSet("reverse_transformer_layers_per_block")
-            ? try file.perLevel("reverse_transformer_layers_per_block", default: 1, levels: levels, in: 0...64)
-            : transformerLayers.reversed()
+        try readTextProjection(file)
+        try readDepths(file)
         onlyCrossAttention = try file.perLevel("only_cross_attention", default: false, levels: levels)
         // Pixels are rows of channels here, so linear and 1×1-convolution projections are one thing.
         _ = try file.bool("use_linear_projection", default: false)
+    }
+
+    private mutating func readDepths(_ file: ConfigFile) throws {
+        let (key, reverseKey) = ("transformer_layers_per_block", "reverse_transformer_layers_per_block")
+        func depths(_ key: String, layers: [Int]) throws -> [TransformerDepth] {
+            try file.perLayer(key, default: 1, layers: layers, in: 0...64).map(TransformerDepth.init)
+        }
+        transformerLayers = try depths(key, layers: layersPerBlock)
+        if file.isSet(reverseKey) {
+            reverseTransformerLayers = try depths(reverseKey, layers: layersPerBlock.reversed().map { $0 + 1 })
+        } else if transformerLayers.allSatisfy({ $0.counts.count == 1 }) {
+            reverseTransformerLayers = transformerLayers.reversed()
+        } else {
+            throw ModelError(
+                "\(file.path): \(key) counts by layer, so the way up must be counted too: \(reverseKey) is missing")
+        }
+    }
+
+    /// `encoder_hid_dim` alone means "text_proj", too.
+    private mutating func readTextProjection(_ file: ConfigFile) throws {
+        encoderHiddenChannels = try file.optionalInt("encoder_hid_dim", in: 1...16384)
+        let kind = try file.optionalString("encoder_hid_dim_type")
+        guard kind == nil || kind == "text_proj" else {
+            throw file.unsupported("encoder_hid_dim_type", "\"\(kind ?? "")\"", supported: "\"text_proj\"")
+        }
+        guard kind == nil || encoderHiddenChannels != nil else {
+            throw ModelError("\(file.path): encoder_hid_dim_type needs encoder_hid_dim, which is missing")
+        }
+        guard encoderHiddenChannels == nil || Set(crossAttentionChannels).count == 1 else {
+            throw ModelError("\(file.path): with encoder_hid_dim, cross_attention_dim must be one number")
+        }
     }
 
     private mutating func readTimeEmbedding(_ file: ConfigFile) throws {

@@ -25,9 +25,17 @@ package struct AutoencoderKL: Sendable {
             ? try Conv2D(source("post_quant_conv"), in: latent, out: latent, kernel: 1) : nil
     }
 
-    /// - Parameter picture: [batch, height, width, 3] in −1…1; both sides multiples of `config.factor`
+    /// - Parameters:
+    ///   - picture: [batch, height, width, 3] in −1…1; both sides multiples of `config.factor`
+    ///   - tiling: how to cut it if it is large; nil to take it whole
     /// - Returns: [batch, height/f, width/f, 2·latentChannels]: mean, then logarithm of the variance
-    package func encode(_ picture: Tensor, _ compute: Compute) throws -> Tensor {
+    package func encode(_ picture: Tensor, _ compute: Compute, tiling: VAETiling? = nil) throws -> Tensor {
+        let factor = config.factor
+        if let tiling, tiling.cuts(height: picture.height / factor, width: picture.width / factor) {
+            return try tiling.map(picture, tile: tiling.latents * factor, resultTile: tiling.latents) {
+                try encode($0, compute)
+            }
+        }
         try compute.arena.plan { _ = try encoded(picture, compute) }
         return try encoded(picture, compute).copy()
     }
@@ -43,17 +51,26 @@ package struct AutoencoderKL: Sendable {
         return try quantConv?(moments, compute) ?? moments
     }
 
-    /// Makes room for decoding at this size, so that too large a picture is refused before any work is done.
+    /// Makes room for decoding latents of this size, so that too large a picture is refused before any work is done.
     ///
     /// - Throws: `TensorError` if there is not enough memory
-    package func planDecoding(height: Int, width: Int, _ compute: Compute) throws {
-        let latents = try Tensor(batch: 1, height: height, width: width, channels: config.latentChannels)
+    package func planDecoding(height: Int, width: Int, _ compute: Compute, tiling: VAETiling? = nil) throws {
+        let side = tiling?.latents ?? .max
+        let latents = try Tensor(
+            batch: 1, height: min(height, side), width: min(width, side), channels: config.latentChannels)
         try compute.arena.plan { _ = try decoded(latents, compute) }
     }
 
-    /// - Parameter latents: [batch, h, w, latentChannels], already divided by the scaling factor
+    /// - Parameters:
+    ///   - latents: [batch, h, w, latentChannels], already divided by the scaling factor
+    ///   - tiling: how to cut them if they are large; nil to take them whole
     /// - Returns: [batch, h·f, w·f, 3], about −1…1
-    package func decode(_ latents: Tensor, _ compute: Compute) throws -> Tensor {
+    package func decode(_ latents: Tensor, _ compute: Compute, tiling: VAETiling? = nil) throws -> Tensor {
+        if let tiling, tiling.cuts(height: latents.height, width: latents.width) {
+            return try tiling.map(latents, tile: tiling.latents, resultTile: tiling.latents * config.factor) {
+                try decode($0, compute)
+            }
+        }
         try compute.arena.plan { _ = try decoded(latents, compute) }
         return try decoded(latents, compute).copy()
     }

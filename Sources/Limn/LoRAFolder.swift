@@ -1,0 +1,61 @@
+import FoundationEssentials
+
+/// A folder of LoRAs that are asked for by name, as in `<lora:name:0.8>`.
+public struct LoRAFolder: Sendable {
+    public let path: String
+    /// Files below the folder, without their endings, and the paths that they stand for.
+    private let files: [(name: String, path: String)]
+
+    /// - Throws: `LimnError` if the folder cannot be read
+    public init(path: String) throws {
+        self.path = path
+        do {
+            let found = try FileManager.default.subpathsOfDirectory(atPath: path).sorted()
+            files = found.compactMap { file in
+                LoRA.endings.first(where: file.hasSuffix).map { (String(file.dropLast($0.count)), path + "/" + file) }
+            }
+        } catch {
+            throw LimnError("\(path): this folder of LoRAs cannot be read; give one that is there with --lora-dir")
+        }
+    }
+
+    /// The file of a name: its path below the folder, or its last part alone, with or without the ending.
+    ///
+    /// - Throws: `LimnError` that lists the nearest names if there is none, and all if there are several
+    public func file(named name: String) throws -> String {
+        let ending = LoRA.endings.first(where: name.hasSuffix)
+        let stem = ending.map { String(name.dropLast($0.count)) } ?? name
+        if let exact = files.first(where: { $0.name == stem && (ending.map($0.path.hasSuffix) ?? true) }) {
+            return exact.path
+        }
+        let matches = files.filter { LoRA.stem($0.path) == stem }
+        if matches.count == 1 { return matches[0].path }
+        guard matches.isEmpty else {
+            throw LimnError(
+                "\(path): several LoRAs are called \(name): \(matches.map(\.name).joined(separator: ", ")); say which",
+                isUsage: true)
+        }
+        guard !files.isEmpty else { throw LimnError("\(path): there are no LoRAs in this folder", isUsage: true) }
+        let near = files.map { ($0.name, Self.distance(LoRA.stem($0.path), stem)) }.sorted { $0.1 < $1.1 }
+        throw LimnError(
+            "\(path): there is no LoRA called \(name); the nearest of \(files.count) are "
+                + near.prefix(5).map(\.0).joined(separator: ", "), isUsage: true)
+    }
+
+    /// Levenshtein's: how many letters must be put in, taken out or exchanged. Case does not count.
+    static func distance(_ a: String, _ b: String) -> Int {
+        func letters(_ text: String) -> [Unicode.Scalar] { Array(text.lowercased().unicodeScalars.prefix(200)) }
+        let (a, b) = (letters(a), letters(b))
+        var row = Array(0...b.count)
+        for (i, letter) in a.enumerated() {
+            var diagonal = row[0]
+            row[0] = i + 1
+            for (j, other) in b.enumerated() {
+                let replaced = diagonal + (letter == other ? 0 : 1)
+                diagonal = row[j + 1]
+                row[j + 1] = min(replaced, row[j] + 1, diagonal + 1)
+            }
+        }
+        return row[b.count]
+    }
+}

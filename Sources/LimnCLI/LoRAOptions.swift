@@ -1,0 +1,64 @@
+import ArgumentParser
+import Glibc
+import Limn
+
+/// The flags that name LoRAs.
+struct LoRAOptions: ParsableArguments {
+    @Option(
+        name: .customLong("lora"), parsing: .unconditionalSingleValue,
+        help: ArgumentHelp(
+            "A LoRA to merge into the model, and how strongly (default: 1). May be given several times.",
+            valueName: "file[:weight]"),
+        completion: .file(extensions: ["safetensors"]))
+    var loras: [String] = []
+
+    @Option(
+        name: .customLong("lora-dir"),
+        help: ArgumentHelp(
+            "Where LoRAs lie that are asked for by name: <lora:name:weight> in the prompt, or --lora name.",
+            valueName: "folder"),
+        completion: .directory)
+    var folder: String?
+
+    @Flag(
+        name: .customLong("lora-lenient"),
+        help: "Go on when tensors of a LoRA find no place in the model; they are listed.")
+    var isLenient = false
+
+    /// The LoRAs that flags name.
+    func given() throws -> [LoRA] { try given(try inFolder()) }
+
+    private func inFolder() throws -> LoRAFolder? { try folder.map { try LoRAFolder(path: $0) } }
+
+    private func given(_ folder: LoRAFolder?) throws -> [LoRA] {
+        try loras.map { text in
+            var lora = try LoRA(parsing: text)
+            // A plain name means one of the folder's.
+            if let folder, access(lora.path, F_OK) != 0 { lora.path = try folder.file(named: lora.path) }
+            return lora
+        }
+    }
+
+    /// The LoRAs of a run: those of flags and prompt, else those that a picture was drawn with. Tags are taken out of
+    /// the prompt.
+    ///
+    /// - Returns: also what is not as it was
+    func chosen(_ request: inout Request, _ recipe: Recipe?) throws -> (loras: [LoRA], warnings: [String]) {
+        let folder = try inFolder()
+        let parsed = try PromptWithLoRAs(parsing: request.prompt)
+        request.prompt = parsed.prompt
+        if try !PromptWithLoRAs(parsing: request.negativePrompt).tags.isEmpty {
+            throw LimnError("LoRAs are asked for in the prompt, not in the negative one", isUsage: true)
+        }
+        var chosen = try given(folder)
+        for tag in parsed.tags {
+            guard let folder else {
+                throw LimnError(
+                    "the prompt asks for the LoRA \(tag.name); say where LoRAs are with --lora-dir", isUsage: true)
+            }
+            chosen.append(LoRA(path: try folder.file(named: tag.name), weight: tag.weight))
+        }
+        if chosen.isEmpty, let recipe { return try recipe.loras(in: folder) }
+        return (chosen, [])
+    }
+}

@@ -1,0 +1,99 @@
+"""Learnt words (textual inversion) in the forms that people have, and runs with them, as diffusers draws them.
+
+Writes Tests/Fixtures/embeddings-{a,b,alt}: embeddings for pipeline-a, -b and -alt, and runs of those models.
+"""
+
+import common  # first: it puts the path in order
+from common import FIXTURES, fixture, generator, save_tensors
+
+import os
+
+import diffusers
+import torch
+from diffusers import AltDiffusionPipeline
+from diffusers.pipelines.deprecated.alt_diffusion.modeling_roberta_series import RobertaSeriesModelWithTransformation
+from transformers import XLMRobertaTokenizer
+
+import runs
+import sentencepieces
+
+
+def vectors(shape, seed):
+    # As large as the models' own.
+    return 0.7 * torch.randn(shape, generator=generator(seed))
+
+
+def webui(path, name, tensor):
+    """What AUTOMATIC1111's web UI saves."""
+    torch.save({"string_to_token": {"*": 265}, "string_to_param": {"*": tensor}, "name": name, "step": 500,
+                "sd_checkpoint": None, "sd_checkpoint_name": None}, path)
+
+
+def with_words(words):
+    """A StableDiffusionPipeline.from_pretrained that knows words, each a file and the token to give it, or None."""
+    original = diffusers.StableDiffusionPipeline.from_pretrained
+
+    def load(*arguments, **options):
+        pipe = original(*arguments, **options)
+        for path, token in words:
+            pipe.load_textual_inversion(path, token=token)
+        return pipe
+
+    return load
+
+
+def draw(model, folder, words, prompts):
+    base = dict(width=64, height=64, steps=8, guidance_scale=5.0, scheduler="DDIMScheduler", overrides={})
+    original = diffusers.StableDiffusionPipeline.from_pretrained
+    diffusers.StableDiffusionPipeline.from_pretrained = with_words(words)
+    runs.draw(os.path.join(FIXTURES, model), fixture(folder), [
+        dict(base, name=name, seed=i, prompt=prompt, negative_prompt=negative)
+        for i, (name, prompt, negative) in enumerate(prompts)])
+    diffusers.StableDiffusionPipeline.from_pretrained = original
+
+
+def clip():
+    name = "embeddings-b"
+    toy, style = fixture(name, "learned_embeds.safetensors"), fixture(name, "style.pt")
+    save_tensors({"<Cat-Toy>": vectors([40], 1).half()}, toy)
+    webui(style, "my-style", vectors([3, 40], 2))
+    save_tensors({"emb_params": vectors([3, 40], 2)}, fixture(name, "my-style.safetensors"))  # its newer form
+    save_tensors({"clip_l": vectors([2, 40], 3), "clip_g": vectors([2, 24], 4)}, fixture(name, "xl-word.safetensors"))
+    draw("pipeline-b", name, [(toy, None), (style, None)], [
+        ("one", "a photo of a <Cat-Toy> on a table", ""),
+        ("both", "a <Cat-Toy>, my-style", "my-style"),
+        ("inside", "x<Cat-Toy>y my-styles", "blurry <Cat-Toy>"),
+        ("without", "a photo of a cat", ""),
+        ("cut", "a photo of the cat and " * 15 + " my-style", "<Cat-Toy> " * 90),
+    ])
+
+
+def t5():
+    name = "embeddings-a"
+    leaf = fixture(name, "Leaf.safetensors")
+    save_tensors({"emb_params": vectors([2, 32], 5)}, leaf)
+    draw("pipeline-a", name, [(leaf, "Leaf")], [
+        ("word", "a red Leaf on a green table", "blurry, ugly"),
+        ("inside", "redLeaf,Leafs", "Leaf"),
+    ])
+
+
+def xlmr():
+    name = "embeddings-alt"
+    word = fixture(name, "learned_embeds.bin")
+    torch.save({"<猫猫>": vectors([2, 32], 6).half()}, word)
+    save_tensors({"<猫猫>": vectors([2, 32], 6).half()}, fixture(name, "learned_embeds.safetensors"))
+    folder = os.path.join(FIXTURES, "pipeline-alt")
+    tokenizer = XLMRobertaTokenizer.from_pretrained(os.path.join(folder, "tokenizer"))
+    encoder = RobertaSeriesModelWithTransformation.from_pretrained(
+        os.path.join(folder, "text_encoder"), dtype=torch.float32, attn_implementation="eager")
+    sentencepieces.draw("pipeline-alt", AltDiffusionPipeline, sentencepieces.numbered([
+        dict(name="chinese", prompt="一只<猫猫>在白色的房子里", negative_prompt="low quality"),
+        dict(name="english", prompt="a photo of <猫猫> by the sea", negative_prompt="<猫猫>"),
+    ]), tokenizer, encoder, folder=name, prepare=lambda pipe: pipe.load_textual_inversion(word))
+
+
+if __name__ == "__main__":
+    clip()
+    t5()
+    xlmr()
