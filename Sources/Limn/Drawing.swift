@@ -21,11 +21,13 @@ extension Model {
         }
 
         report(.encodingText, 0)
-        let conditioning = try timed(\.textEncoder) { try condition(job, tell: tell) }
+        let phases = try timed(\.textEncoder) { try runPhases(job, tell: tell) }
         let textSeconds = seconds.textEncoder
         let shape = latentShape(job)
-        try networks.vae.planDecoding(height: shape.height, width: shape.width, compute, tiling: job.vaeTiling)
-        try networks.unet.plan(height: shape.height, width: shape.width, conditioning.first, compute)
+        try networks.vae.planDecoding(height: shape.height, width: shape.width, vaeCompute, tiling: job.vaeTiling)
+        for phase in phases {
+            try phase.unet.plan(height: shape.height, width: shape.width, phase.conditioning, compute)
+        }
         for index in 0..<request.count {
             seconds = StageSeconds()
             seconds.textEncoder = index == 0 ? textSeconds : 0
@@ -34,9 +36,10 @@ extension Model {
             makeRoom()
             let start = try timed(\.vaeEncoder) { try startingPoint(job, index, &generator) }
             let denoiser = try Denoiser(
-                unet: networks.unet, conditioning: conditioning, prediction: job.prediction,
+                phases: phases, prediction: job.prediction,
                 guidanceScale: job.guidanceScale, imageGuidanceScale: job.imageGuidanceScale,
-                guidanceRescale: request.guidanceRescale, cacheInterval: request.cacheInterval, extra: start.extraChannels, shape: shape, compute: compute)
+                guidanceRescale: request.guidanceRescale, cacheInterval: request.cacheInterval,
+                extra: start.extraChannels, shape: shape, compute: compute)
             report(.denoising(step: 0, steps: job.steps), index)
             let latents = try timed(\.unet) {
                 makeRoom()
@@ -104,7 +107,7 @@ extension Model {
         let tensor = try Tensor(
             batch: 1, height: shape.height, width: shape.width, channels: shape.channels,
             values: shape.channelsLast(scaled))
-        let decoded = try networks.vae.decode(tensor, compute, tiling: job.vaeTiling)
+        let decoded = try networks.vae.decode(tensor, vaeCompute, tiling: job.vaeTiling)
         var image = try Image(signed: decoded.buffer, width: job.width, height: job.height)
         if let mask = job.mask, let original = job.initImage {
             let soft = try mask.blurred(sigma: job.request.maskBlur)

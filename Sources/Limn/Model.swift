@@ -14,6 +14,8 @@ public struct LoadOptions: Sendable, Equatable {
     /// larger ones go through the VAE in tiles, and so differ slightly, unless the request says otherwise. The files must
     /// not be changed while the model lives.
     public var lowMemory = false
+    /// The folder of a refiner: a second Stable Diffusion XL model that does the last steps.
+    public var refiner: String?
     /// Files of learnt words (textual inversions), each to be used in prompts by its name.
     public var embeddings: [String] = []
     /// Merged into the weights in this order, in float32. Changed weights stay in memory even with `lowMemory`.
@@ -77,6 +79,8 @@ public actor Model {
     public nonisolated let threads: Int
     /// Arithmetic of the networks.
     public nonisolated let precision: Precision
+    /// The refiner's fingerprint; nil without one.
+    public nonisolated let refinerFingerprint: String?
     /// A short fingerprint of the weights' names, shapes and sizes, to tell models apart.
     public nonisolated let fingerprint: String
     /// What was merged into the weights.
@@ -87,7 +91,10 @@ public actor Model {
     let storedLoRAs: [StoredLoRA]
     let description: ModelDescription
     let networks: Networks
+    let refiner: Refiner?
     let compute: Compute
+    /// Where the VAE runs.
+    let vaeCompute: Compute
     var scheduler: SchedulerConfig
 
     private let executor: ModelExecutor
@@ -137,7 +144,9 @@ public actor Model {
             options.loras, description, isLenient: options.isLenientWithLoRAs)
         self.warnings = warnings
         watch?.lap("opening")
-        networks = try Networks(description, parts, words: words, compute, watch)
+        vaeCompute = description.needsFloat32VAE ? compute.exact() : compute
+        networks = try Networks(description, parts, words: words, compute, vae: vaeCompute, watch)
+        refiner = try options.refiner.map { try Refiner(path: $0, of: description, words: words, compute) }
         compute.isCancelled = belongsToTask
         (self.description, self.compute) = (description, compute)
         self.path = path
@@ -146,6 +155,7 @@ public actor Model {
         sizeMultiple = description.vae.factor
         ownSize = description.unet.sampleSize * description.vae.factor
         isInpainting = description.input == .maskedPicture
+        refinerFingerprint = refiner?.fingerprint
         scheduler = description.scheduler
         executor = ModelExecutor()
     }
@@ -189,7 +199,8 @@ public actor Model {
     func run(_ request: Request, tell: (Event) -> Void) throws {
         try withLimnErrors {
             let job = try PreparedRequest(
-                request, description: description, scheduler: scheduler, lowMemory: compute.weights != nil)
+                request, description: description, scheduler: scheduler, hasRefiner: refiner != nil,
+                lowMemory: compute.weights != nil)
             try draw(job, tell: tell)
         }
     }

@@ -111,7 +111,7 @@ extension Model {
     private func moments(_ signed: [Float], _ job: PreparedRequest) throws -> [Float] {
         let shape = latentShape(job)
         let tensor = try Tensor(batch: 1, height: job.height, width: job.width, channels: 3, values: signed)
-        let moments = try networks.vae.encode(tensor, compute, tiling: job.vaeTiling)
+        let moments = try networks.vae.encode(tensor, vaeCompute, tiling: job.vaeTiling)
         let both = LatentShape(channels: 2 * shape.channels, height: shape.height, width: shape.width)
         return both.channelsFirst(moments.buffer)
     }

@@ -112,7 +112,7 @@ public struct Conversion: Sendable {
                     + "with it",
                 isUsage: true)
         }
-        let copies = try MergedTensors([source], path: input)
+        let copies = try JoinedTensors([source], path: input)
         return try write(
             copies, notes: source.notes, remarks: ["\(FileKind(source).description), under the names that it has"],
             progress)
