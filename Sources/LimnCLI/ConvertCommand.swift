@@ -57,6 +57,7 @@ struct ConvertCommand: ParsableCommand {
     var quiet = false
 
     func run() throws {
+        Interruption.install()
         var conversion = Conversion(from: input, to: output)
         (conversion.type, conversion.vae, conversion.tokenizer) = (dtype, vae, tokenizer)
         conversion.prefersAverages = ema

@@ -121,13 +121,18 @@ struct ModelContents {
 
     /// One vocabulary in as many folders as there are text encoders, each with its own padding.
     private mutating func addTokenizers(_ folder: String, _ file: SingleFile) throws {
+        let inside = try Self.names(in: folder).filter { Self.isSmallFile(folder + "/" + $0) }
+        let isCLIP = inside.contains("vocab.json")
         for text in description.texts {
             let name = text.part == .textEncoder ? "tokenizer" : "tokenizer_2"
-            for inside in try Self.names(in: folder)
-            where ["vocab.json", "merges.txt", "tokenizer.json", "added_tokens.json"].contains(inside)
-                && Self.isSmallFile(folder + "/" + inside)
+            guard isCLIP else {
+                // Another kind of tokenizer knows for itself how it fills up.
+                files += inside.map { ("\(name)/\($0)", .copy(of: folder + "/" + $0)) }
+                continue
+            }
+            for file in ["vocab.json", "merges.txt", "tokenizer.json", "added_tokens.json"] where inside.contains(file)
             {
-                files.append(("\(name)/\(inside)", .copy(of: folder + "/" + inside)))
+                files.append(("\(name)/\(file)", .copy(of: folder + "/" + file)))
             }
             let end = JSONValue.string("<|endoftext|>")
             let config: [String: JSONValue] = [
