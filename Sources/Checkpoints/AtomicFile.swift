@@ -38,9 +38,10 @@ package struct FileSink {
 /// A file that appears under its name only when it is complete: it is written under another name in the same
 /// folder, forced to disk and renamed.
 package enum AtomicFile {
+    /// - Parameter replacing: whether a file of that name may be replaced
     /// - Throws: `CheckpointError`, or what `body` throws; either way nothing is left behind, and a file that was
     ///   there before is untouched.
-    package static func write(to path: String, _ body: (FileSink) throws -> Void) throws {
+    package static func write(to path: String, replacing: Bool = true, _ body: (FileSink) throws -> Void) throws {
         guard !path.utf8.contains(0) else {
             throw CheckpointError(path: path, problem: "a path cannot contain a NUL character")
         }
@@ -64,9 +65,11 @@ package enum AtomicFile {
             guard close(descriptor) == 0 else {
                 throw CheckpointError.system(path, "write the file to disk", code: errno)
             }
-            guard rename(temporary, path) == 0 else {
+            // A link is refused where there is a file of the name, be it one that came into being a moment ago.
+            guard (replacing ? rename(temporary, path) : link(temporary, path)) == 0 else {
                 throw CheckpointError.system(path, "give the finished file its name", code: errno)
             }
+            if !replacing { unlink(temporary) }
         } catch {
             if isOpen { close(descriptor) }
             unlink(temporary)

@@ -36,6 +36,7 @@ package struct CheckpointError: Error, Equatable, Sendable, CustomStringConverti
         case ENOENT: "there is no such file or folder; check the path"
         case EACCES, EPERM: "permission denied; check who owns the file and its folder"
         case ELOOP: "its symbolic links go round in a circle; point the link at a real file"
+        case EEXIST, ENOTEMPTY: "something of that name is there already; choose another name"
         case ENOTDIR: "a part of the path is a file, not a folder; check the path"
         case EISDIR: "it is a folder, not a file; give the name of a file"
         case ENAMETOOLONG: "the path is too long"

@@ -15,6 +15,10 @@ package struct KeyRules: Sendable {
     package static let clipText = KeyRules(
         optionalPrefix: "text_model.", ignorable: ["embeddings.position_ids", "text_projection.weight"])
 
+    /// CLIP text encoders of which the projection is wanted.
+    package static let clipTextWithProjection = KeyRules(
+        optionalPrefix: "text_model.", ignorable: ["embeddings.position_ids"])
+
     /// Autoencoders: the mid block's attention had names of its own before diffusers 0.12.
     package static let autoencoder = KeyRules(
         attentionNames: ["query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"])

@@ -1,5 +1,16 @@
-/// A tensor to be written: row-major, little-endian.
-package struct OutputTensor: Sendable {
+/// A tensor that can be written: row-major, little-endian.
+package protocol WritableTensor {
+    var name: String { get }
+    var dtype: DType { get }
+    var shape: [Int] { get }
+    var byteCount: Int { get }
+
+    /// Writes exactly `byteCount` bytes.
+    func write(to sink: FileSink) throws
+}
+
+/// A tensor in memory.
+package struct OutputTensor: WritableTensor, Sendable {
     enum Values: Sendable {
         case bytes([UInt8])
         case floats([Float])
@@ -33,7 +44,8 @@ package struct OutputTensor: Sendable {
         }
     }
 
-    var byteCount: Int { withBytes { $0.count } }
+    package var byteCount: Int { withBytes { $0.count } }
+    package func write(to sink: FileSink) throws { try withBytes { try sink.write($0) } }
 }
 
 /// Writes safetensors files that every reader of the format accepts.
@@ -48,19 +60,28 @@ package enum SafetensorsWriter {
     package static func write(_ tensors: [OutputTensor], metadata: [String: String] = [:], to path: String)
         throws
     {
+        try write(tensors as [any WritableTensor], metadata: metadata, to: path)
+    }
+
+    /// The same for tensors of any kind, one after the other: nothing is held that the tensors do not hold themselves.
+    ///
+    /// - Parameter replacing: whether a file of that name may be replaced; otherwise it is an error
+    package static func write(
+        _ tensors: [any WritableTensor], metadata: [String: String] = [:], to path: String, replacing: Bool = true
+    ) throws {
         try check(tensors, path: path)
         let ordered = tensors.sorted {
             ($1.dtype.byteSize, $0.name) < ($0.dtype.byteSize, $1.name)
         }
         let header = header(ordered, metadata: metadata)
-        try AtomicFile.write(to: path) { sink in
+        try AtomicFile.write(to: path, replacing: replacing) { sink in
             try withUnsafeBytes(of: UInt64(header.count).littleEndian) { try sink.write($0) }
             try header.withUnsafeBytes { try sink.write($0) }
-            for tensor in ordered { try tensor.withBytes { try sink.write($0) } }
+            for tensor in ordered { try tensor.write(to: sink) }
         }
     }
 
-    private static func check(_ tensors: [OutputTensor], path: String) throws {
+    private static func check(_ tensors: [any WritableTensor], path: String) throws {
         var names: Set<String> = []
         var total = 0
         for tensor in tensors {
@@ -87,7 +108,7 @@ package enum SafetensorsWriter {
         }
     }
 
-    private static func header(_ tensors: [OutputTensor], metadata: [String: String]) -> [UInt8] {
+    private static func header(_ tensors: [any WritableTensor], metadata: [String: String]) -> [UInt8] {
         var members: [String] = []
         if !metadata.isEmpty {
             let notes = metadata.sorted { $0.key < $1.key }.map { "\(json($0.key)):\(json($0.value))" }

@@ -22,6 +22,14 @@ package struct StoredTensor: Sendable {
     private nonisolated(unsafe) static let nothing = UnsafeRawPointer(
         UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 64))
 
+    /// A run of the values, where they lie.
+    subscript(values: Range<Int>) -> StoredTensor {
+        let size = format == .float32 ? 4 : 2
+        return StoredTensor(
+            format, count: values.count, owner: owner,
+            bytes: bytes.lowerBound + size * values.lowerBound..<bytes.lowerBound + size * values.upperBound)
+    }
+
     /// Whether the values lie in a file, and take no memory when they are not in use.
     package var isMapped: Bool { owner is MappedFile }
 

@@ -43,16 +43,19 @@ struct Denoiser {
     private let lastGuided: Float
     private let parameterization: Parameterization
     private let guidanceScale: Float
+    private let imageGuidanceScale: Float
     private let guidanceRescale: Float
     private let shape: LatentShape
 
     /// - Parameters:
-    ///   - guidanceScale: for evaluations of a pair
+    ///   - guidanceScale: for evaluations of a pair, or of three
+    ///   - imageGuidanceScale: for evaluations of three: without picture and prompt, with the picture, with both
     ///   - cacheInterval: every how many evaluations the UNet runs as a whole
-    ///   - extra: inpainting models: mask and masked picture, [height, width, extra channels]
+    ///   - extra: what the UNet sees beside the latents, [height, width, extra channels]
     init(
         unet: UNet2DConditionModel, conditioning: RunConditioning, prediction: PredictionType, guidanceScale: Float,
-        guidanceRescale: Float, cacheInterval: Int, extra: [Float]?, shape: LatentShape, compute: Compute
+        imageGuidanceScale: Float, guidanceRescale: Float, cacheInterval: Int, extra: [Float]?, shape: LatentShape,
+        compute: Compute
     ) throws {
         func evaluator(_ conditioning: Conditioning) throws -> Evaluator {
             try Evaluator(
@@ -63,7 +66,8 @@ struct Denoiser {
         later = try conditioning.later.map(evaluator)
         lastGuided = conditioning.lastGuided
         parameterization = Parameterization(prediction)
-        (self.guidanceScale, self.guidanceRescale, self.shape) = (guidanceScale, guidanceRescale, shape)
+        (self.guidanceScale, self.imageGuidanceScale) = (guidanceScale, imageGuidanceScale)
+        (self.guidanceRescale, self.shape) = (guidanceRescale, shape)
     }
 
     /// Makes room for every kind of evaluation, so that the steps allocate nothing.
@@ -77,9 +81,14 @@ struct Denoiser {
         let evaluator = level.timestep < lastGuided ? later ?? first : first
         let rows = try evaluator(x, scale: parameterization.inputScale(at: level), timestep: level.timestep)
         var prediction = rows[0]
-        if rows.count == 2 {
-            prediction = Guidance.guided(unconditional: rows[0], conditional: rows[1], scale: guidanceScale)
-            prediction = Guidance.rescaled(guided: prediction, conditional: rows[1], amount: guidanceRescale)
+        if let conditional = rows.last, rows.count > 1 {
+            prediction =
+                rows.count == 2
+                ? Guidance.guided(unconditional: rows[0], conditional: conditional, scale: guidanceScale)
+                : Guidance.guided(
+                    unconditional: rows[0], picture: rows[1], conditional: conditional, scale: guidanceScale,
+                    pictureScale: imageGuidanceScale)
+            prediction = Guidance.rescaled(guided: prediction, conditional: conditional, amount: guidanceRescale)
         }
         return parameterization.denoised(x: x, output: prediction, at: level)
     }

@@ -24,8 +24,8 @@ extension Model {
         let conditioning = try timed(\.textEncoder) { try condition(job, tell: tell) }
         let textSeconds = seconds.textEncoder
         let shape = latentShape(job)
-        try vae.planDecoding(height: shape.height, width: shape.width, compute)
-        try unet.plan(height: shape.height, width: shape.width, conditioning.first, compute)
+        try networks.vae.planDecoding(height: shape.height, width: shape.width, compute)
+        try networks.unet.plan(height: shape.height, width: shape.width, conditioning.first, compute)
         for index in 0..<request.count {
             seconds = StageSeconds()
             seconds.textEncoder = index == 0 ? textSeconds : 0
@@ -34,9 +34,9 @@ extension Model {
             makeRoom()
             let start = try timed(\.vaeEncoder) { try startingPoint(job, index, &generator) }
             let denoiser = try Denoiser(
-                unet: unet, conditioning: conditioning, prediction: scheduler.predictionType,
-                guidanceScale: job.guidanceScale, guidanceRescale: request.guidanceRescale,
-                cacheInterval: request.cacheInterval, extra: start.extraChannels, shape: shape, compute: compute)
+                unet: networks.unet, conditioning: conditioning, prediction: scheduler.predictionType,
+                guidanceScale: job.guidanceScale, imageGuidanceScale: job.imageGuidanceScale,
+                guidanceRescale: request.guidanceRescale, cacheInterval: request.cacheInterval, extra: start.extraChannels, shape: shape, compute: compute)
             report(.denoising(step: 0, steps: job.steps), index)
             let latents = try timed(\.unet) {
                 makeRoom()
@@ -91,51 +91,19 @@ extension Model {
     private static let lowMemory = 1_400_000_000
 
     func latentShape(_ job: PreparedRequest) -> LatentShape {
-        let factor = folder.vae.factor
+        let factor = description.vae.factor
         return LatentShape(
-            channels: folder.vae.latentChannels, height: job.height / factor, width: job.width / factor)
-    }
-
-    /// The text's part of the work: once a request. Under guidance the batch is [negative, positive].
-    private func condition(_ job: PreparedRequest, tell: (Event) -> Void) throws -> RunConditioning {
-        let guidedSteps = job.guidedSteps
-        let guided = guidedSteps > 0
-        var texts = [job.request.prompt]
-        if guided { texts.insert(job.request.negativePrompt, at: 0) }
-        let ids = try texts.enumerated().map { index, text in
-            let tokens = try tokenizer.encode(text)
-            if let dropped = tokens.dropped {
-                let which = index < texts.count - 1 ? "negative prompt" : "prompt"
-                let quoted = dropped.count > 200 ? dropped.prefix(200) + "…" : dropped[...]
-                tell(
-                    .warning(
-                        "the \(which) is longer than the \(tokenizer.maximumLength) tokens that the model reads; "
-                            + "left out: \"\(quoted)\""))
-            }
-            return tokens.ids
-        }
-        // As in diffusers, clip skip is for the prompt alone; the webui applies it to both.
-        let states =
-            guided && job.request.clipSkip > 1
-            ? try Tensor(stacking: [
-                try textEncoder([ids[0]], compute),
-                try textEncoder([ids[1]], clipSkip: job.request.clipSkip, compute),
-            ])
-            : try textEncoder(ids, clipSkip: job.request.clipSkip, compute)
-        let first = try unet.condition(on: states, compute)
-        guard guided, guidedSteps < job.steps else { return RunConditioning(first: first) }
-        let lastGuided = job.sampler.levels[job.firstStep + guidedSteps - 1].timestep
-        return RunConditioning(first: first, later: try first.picture(1), lastGuided: lastGuided)
+            channels: description.vae.latentChannels, height: job.height / factor, width: job.width / factor)
     }
 
     private func decode(_ latents: [Float], _ job: PreparedRequest) throws -> Picture {
         let shape = latentShape(job)
         // As diffusers' Stable Diffusion pipelines do, without the VAE's shift_factor.
-        let scaled = latents.map { $0 / folder.vae.scalingFactor }
+        let scaled = latents.map { $0 / description.vae.scalingFactor }
         let tensor = try Tensor(
             batch: 1, height: shape.height, width: shape.width, channels: shape.channels,
             values: shape.channelsLast(scaled))
-        let decoded = try vae.decode(tensor, compute)
+        let decoded = try networks.vae.decode(tensor, compute)
         var image = try Image(signed: decoded.buffer, width: job.width, height: job.height)
         if let mask = job.mask, let original = job.initImage {
             let soft = try mask.blurred(sigma: job.request.maskBlur)

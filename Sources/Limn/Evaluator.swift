@@ -18,7 +18,8 @@ final class Evaluator {
 
     /// - Parameters:
     ///   - cacheInterval: every how many evaluations the UNet runs as a whole, beginning with the first
-    ///   - extra: inpainting models: mask and masked picture, [height, width, extra channels]
+    ///   - extra: what the UNet sees beside the latents, [height, width, extra channels]; the first of three pictures of
+    ///     a batch goes without
     init(
         unet: UNet2DConditionModel, conditioning: Conditioning, cacheInterval: Int, extra: [Float]?,
         shape: LatentShape, compute: Compute
@@ -32,7 +33,8 @@ final class Evaluator {
             ? nil : try unet.deepFeatures(height: shape.height, width: shape.width, conditioning)
         guard let extra else { return }
         let extraChannels = extra.count / shape.pixels
-        for row in 0..<input.rows {
+        let blank = conditioning.batch == 3 ? shape.pixels : 0
+        for row in blank..<input.rows {
             for channel in 0..<extraChannels {
                 input.pointer[row * input.channels + shape.channels + channel] =
                     extra[row % shape.pixels * extraChannels + channel]

@@ -5,7 +5,7 @@ import Tensors
 /// The stages of a model folder on given inputs; their results are kept, for comparison with those of other engines.
 struct GivenBenchmark {
     private let given: Benchmark.Given
-    private let folder: ModelFolder
+    private let description: ModelDescription
     private let parts: ModelParts
     private let inputs: SafetensorsFile
     private let timer: StageTimer
@@ -15,8 +15,8 @@ struct GivenBenchmark {
             throw LimnError("sizes and batch are those of the inputs; leave them out", isUsage: true)
         }
         (self.given, self.timer) = (given, timer)
-        folder = try ModelFolder(path: given.model)
-        parts = try ModelParts(folder)
+        description = try ModelDescription(folder: given.model)
+        parts = try ModelParts(folder: description)
         inputs = try SafetensorsFile(path: given.inputs)
         let known = Set(StageName.allCases.flatMap(\.inputs))
         if let other = inputs.tensors.keys.filter({ !known.contains($0) }).min() {
@@ -41,9 +41,8 @@ struct GivenBenchmark {
 
         if wants(.textEncoder) {
             let ids = try ids()
-            let model = try load(.textEncoder) {
-                try parts.load(.textEncoder, compute) { try CLIPTextModel($0, folder.text) }
-            }
+            guard let text = description.texts.first else { throw LimnError("there is no text encoder") }
+            let model = try load(text.part) { try parts.text(text, compute) }
             let states = try timer.textEncoder([model], ids: ids)
             outputs.append(
                 OutputTensor(
@@ -51,7 +50,7 @@ struct GivenBenchmark {
                     values: states.values))
         }
         if wants(.unet) {
-            let latents = try picture("unet.latents", channels: folder.unet.inChannels)
+            let latents = try picture("unet.latents", channels: description.unet.inChannels)
             let timestep = try values("unet.timestep", rank: 1).values
             let (shape, states) = try values("unet.states", rank: 3)
             guard timestep.count == 1, shape[0] == latents.batch else {
@@ -59,7 +58,7 @@ struct GivenBenchmark {
             }
             let text = try Tensor(batch: shape[0], height: 1, width: shape[1], channels: shape[2], values: states)
             let model = try load(.unet) {
-                try parts.load(.unet, compute) { try UNet2DConditionModel($0, folder.unet) }
+                try parts.unet(description.unet, compute)
             }
             let noise = try timer.unet(model, latents: latents, timestep: timestep[0], text: text)
             outputs.append(channelsFirst(.unet, noise))
@@ -68,18 +67,18 @@ struct GivenBenchmark {
             let picture = try wants(.vaeEncoder) ? picture("vae_encoder.picture", channels: 3) : nil
             let latents =
                 try wants(.vaeDecoder)
-                ? self.picture("vae_decoder.latents", channels: folder.vae.latentChannels) : nil
-            let factor = folder.vae.factor
+                ? self.picture("vae_decoder.latents", channels: description.vae.latentChannels) : nil
+            let factor = description.vae.factor
             if let picture, picture.width % factor != 0 || picture.height % factor != 0 {
                 throw LimnError("\(given.inputs): vae_encoder.picture: sides must be multiples of \(factor)")
             }
-            let model = try load(.vae) { try parts.load(.vae, compute) { try AutoencoderKL($0, folder.vae) } }
+            let model = try load(.vae) { try parts.vae(description.vae, compute) }
             if let picture { outputs.append(channelsFirst(.vaeEncoder, try timer.encoder(model, picture: picture))) }
             if let latents { outputs.append(channelsFirst(.vaeDecoder, try timer.decoder(model, latents: latents))) }
         }
         if let path = given.outputs { try SafetensorsWriter.write(outputs, metadata: ["format": "pt"], to: path) }
         var result = timer.result()
-        (result.model, result.packSeconds) = (folder.name, packSeconds)
+        (result.model, result.packSeconds) = (description.name, packSeconds)
         return result
     }
 

@@ -122,7 +122,9 @@ extension Inspection.Tensor {
 
 extension Inspection {
     private mutating func inspectFolder(_ listsTensors: Bool) {
-        for part in ModelParts.Part.allCases { inspect(part, listsTensors) }
+        for part in ModelParts.Part.allCases where part != .textEncoder2 || exists(part.rawValue) {
+            inspect(part, listsTensors)
+        }
         inspectTokenizer()
         if !exists("scheduler/scheduler_config.json") { problems.append("scheduler/scheduler_config.json is missing") }
         do {
@@ -131,19 +133,12 @@ extension Inspection {
                 if !exists("model_index.json"), parts.isEmpty { kind = "a folder that is not a model's" }
                 return
             }
-            let folder = try withLimnErrors { try ModelFolder(path: path) }
-            describe(folder)
-            try check(ModelParts(folder), folder)
+            let description = try withLimnErrors { try ModelDescription(folder: path) }
+            describe(description)
+            problems += try ModelParts(folder: description).problems(description).map { String(describing: $0) }
         } catch {
             problems.append(String(describing: error))
         }
-    }
-
-    /// Compares the tensors' names and shapes with the configurations.
-    private mutating func check(_ parts: ModelParts, _ folder: ModelFolder) {
-        _ = attempt { try parts.check(.textEncoder) { try CLIPTextModel($0, folder.text) } }
-        _ = attempt { try parts.check(.unet) { try UNet2DConditionModel($0, folder.unet) } }
-        _ = attempt { try parts.check(.vae) { try AutoencoderKL($0, folder.vae) } }
     }
 
     private func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: path + "/" + name) }
@@ -181,21 +176,30 @@ extension Inspection {
         }
     }
 
-    private mutating func describe(_ folder: ModelFolder) {
-        let (unet, vae, text) = (folder.unet, folder.vae, folder.text)
-        let isInpainting = unet.inChannels != vae.latentChannels
-        kind = "a Stable Diffusion model" + (isInpainting ? " for inpainting" : "")
+    private mutating func describe(_ folder: ModelDescription) {
+        let (unet, vae) = (folder.unet, folder.vae)
+        kind = "a Stable Diffusion \(folder.isXL ? "XL " : "")model"
+        let draws: String
+        switch folder.input {
+        case .latents: draws = "from text, pictures, masks"
+        case .maskedPicture: (kind, draws) = (kind + " for inpainting", "masked parts of pictures")
+        case .picture: (kind, draws) = (kind + " that follows instructions", "pictures changed as a prompt says")
+        }
         let own = unet.sampleSize * vae.factor
         var facts = [
             Fact(name: "pipeline", value: folder.pipelineClass ?? "no model_index.json"),
-            Fact(name: "draws", value: isInpainting ? "masked parts of pictures" : "from text, pictures, masks"),
+            Fact(name: "draws", value: draws),
             Fact(name: "own size", value: "\(own)×\(own) pixels, sides in multiples of \(vae.factor)"),
             Fact(name: "predicts", value: folder.scheduler.predictionType.rawValue),
             Fact(name: "sampler", value: SamplerName.configured(folder.scheduler)?.rawValue ?? "none that limn knows"),
             Fact(name: "scheduler", value: folder.scheduler.className ?? "without a class"),
+        ]
+        facts += folder.texts.map { text in
             Fact(
-                name: "text encoder",
-                value: "\(text.layerCount) layers of \(text.hiddenSize), \(text.maximumLength) tokens"),
+                name: text.part == .textEncoder ? "text encoder" : "text encoder 2",
+                value: "\(text.config.layerCount) layers of \(text.config.channels), \(text.config.maximumLength) tokens")
+        }
+        facts += [
             Fact(
                 name: "unet",
                 value: "\(unet.levels) levels of \(unet.blockOutChannels.map(String.init).joined(separator: ", ")); "

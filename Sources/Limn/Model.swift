@@ -1,9 +1,6 @@
-import Checkpoints
-import Layers
 import Models
 import Sampling
 import Tensors
-import Tokenizers
 
 /// How a model is loaded.
 public struct LoadOptions: Sendable, Equatable {
@@ -39,7 +36,7 @@ public enum Precision: String, Sendable, CaseIterable {
     static func usual(with kernels: Kernels) -> Precision { kernels.prefersBfloat16 ? .bfloat16 : .float32 }
 }
 
-/// A model that draws: tokenizer, text encoder, UNet, VAE and noise schedule.
+/// A model that draws: tokenizers, text encoders, UNet, VAE and noise schedule.
 ///
 ///     let model = try await Model.load(from: "weights/icons-64")
 ///     var request = Request(prompt: "a red apple")
@@ -67,11 +64,8 @@ public actor Model {
     /// A short fingerprint of the weights' names, shapes and sizes, to tell models apart.
     public nonisolated let fingerprint: String
 
-    let folder: ModelFolder
-    let tokenizer: any Tokenizer
-    let textEncoder: CLIPTextModel
-    let unet: UNet2DConditionModel
-    let vae: AutoencoderKL
+    let description: ModelDescription
+    let networks: Networks
     let compute: Compute
     var scheduler: SchedulerConfig
 
@@ -90,18 +84,11 @@ public actor Model {
     }
 
     private init(path: String, options: LoadOptions, isCancelled: @escaping () -> Bool) throws {
-        let folder = try ModelFolder(path: path)
         let threads = options.threads ?? ProcessorCount.available
         guard (1...1024).contains(threads) else {
             throw LimnError("\(threads) threads are not possible; give 1 to 1024", isUsage: true)
         }
-        let tokenizer = try TokenizerLoader.load(
-            folder: path + "/tokenizer", maximumLength: folder.text.maximumLength)
-        guard tokenizer.maximumLength <= folder.text.maximumLength else {
-            throw LimnError(
-                "\(path): the tokenizer gives \(tokenizer.maximumLength) tokens, but the text encoder has "
-                    + "\(folder.text.maximumLength) positions; they are not parts of one model")
-        }
+        let description = try ModelDescription(folder: path)
         let kernels = try Kernels.chosen()
         precision = options.precision ?? .usual(with: kernels)
         let compute = try Compute(
@@ -109,20 +96,18 @@ public actor Model {
             packsOnUse: options.lowMemory)
         let belongsToTask = compute.isCancelled
         compute.isCancelled = isCancelled
-        let parts = try ModelParts(folder)
-        textEncoder = try parts.load(.textEncoder, compute) { try CLIPTextModel($0, folder.text) }
-        unet = try parts.load(.unet, compute) { try UNet2DConditionModel($0, folder.unet) }
-        vae = try parts.load(.vae, compute) { try AutoencoderKL($0, folder.vae) }
+        let parts = try ModelParts(folder: description)
+        networks = try Networks(description, parts, compute)
         compute.isCancelled = belongsToTask
-        (self.folder, self.tokenizer, self.compute) = (folder, tokenizer, compute)
+        (self.description, self.compute) = (description, compute)
         self.path = path
         self.threads = threads
-        name = folder.name
-        sizeMultiple = folder.vae.factor
-        ownSize = folder.unet.sampleSize * folder.vae.factor
-        isInpainting = folder.unet.inChannels != folder.vae.latentChannels
+        name = description.name
+        sizeMultiple = description.vae.factor
+        ownSize = description.unet.sampleSize * description.vae.factor
+        isInpainting = description.input == .maskedPicture
         fingerprint = parts.fingerprint
-        scheduler = folder.scheduler
+        scheduler = description.scheduler
         executor = ModelExecutor()
     }
 
@@ -164,7 +149,7 @@ public actor Model {
 
     private func run(_ request: Request, tell: (Event) -> Void) throws {
         try withLimnErrors {
-            let job = try PreparedRequest(request, folder: folder, scheduler: scheduler)
+            let job = try PreparedRequest(request, description: description, scheduler: scheduler)
             try draw(job, tell: tell)
         }
     }

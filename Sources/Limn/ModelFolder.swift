@@ -1,63 +1,83 @@
-import Checkpoints
 import FoundationEssentials
 import Models
 import Sampling
 
-/// A diffusers folder: which parts it has, and what their configurations say. Nothing large is read yet.
-package struct ModelFolder: Sendable {
-    package let path: String
-    /// The pipeline's class, from `model_index.json`.
-    package let pipelineClass: String?
-    package let unet: UNetConfig
-    package let vae: AutoencoderConfig
-    package let text: CLIPTextConfig
-    package let scheduler: SchedulerConfig
-    /// Guidance that the model's maker recommends (`limn.json`, key `guidance_scale`).
-    package let guidanceScale: Float?
-
-    /// The folder's own name.
-    package var name: String { URL(filePath: path).standardizedFileURL.lastPathComponent }
-
-    private static let partClasses = [
-        ("unet", "UNet2DConditionModel"), ("vae", "AutoencoderKL"), ("text_encoder", "CLIPTextModel"),
-    ]
+/// A diffusers folder as a description of the model in it.
+extension ModelDescription {
+    private static let partClasses = [("unet", "UNet2DConditionModel"), ("vae", "AutoencoderKL")]
 
     private static let supportedPipelines = [
         "StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline", "StableDiffusionInpaintPipeline",
+        "StableDiffusionInstructPix2PixPipeline", "StableDiffusionXLPipeline", "StableDiffusionXLImg2ImgPipeline",
+        "StableDiffusionXLInpaintPipeline", "LatentConsistencyModelPipeline", "LatentConsistencyModelImg2ImgPipeline",
     ]
 
     /// - Throws: `LimnError`, `ModelError` or `SamplingError` naming the part that is missing or not supported
-    package init(path: String) throws {
+    package init(folder path: String) throws {
         try Self.checkFolder(path)
-        self.path = path
-        let index = path + "/model_index.json"
-        if FileManager.default.fileExists(atPath: index) {
-            let file = try ConfigFile(path: index)
-            for (part, supported) in Self.partClasses {
-                guard let found = file.partClass(part), found != supported else { continue }
-                throw file.unsupported(part, "of the class \"\(found)\"", supported: supported)
-            }
-            pipelineClass = try file.optionalString("_class_name")
-            if let pipelineClass, !Self.supportedPipelines.contains(pipelineClass) {
-                throw file.unsupported(
-                    "_class_name", "\"\(pipelineClass)\"",
-                    supported: Self.supportedPipelines.joined(separator: ", "))
-            }
-        } else {
-            pipelineClass = nil
-        }
-        for part in ["tokenizer", "text_encoder", "unet", "vae", "scheduler"]
-        where !FileManager.default.fileExists(atPath: path + "/" + part) {
+        let index = try Self.index(path)
+        let textParts = Self.textParts(path, index)
+        for part in textParts.flatMap({ [$0.tokenizer, $0.encoder.rawValue] }) + ["unet", "vae", "scheduler"]
+        where !Self.exists(path, part) {
             throw LimnError(
                 "\(path): the part \(part)/ is missing; a model folder has tokenizer, text_encoder, unet, vae and "
                     + "scheduler")
         }
-        unet = try UNetConfig(try Self.config(path, "unet", supports: "UNet2DConditionModel"))
-        vae = try AutoencoderConfig(try Self.config(path, "vae", supports: "AutoencoderKL"))
-        text = try CLIPTextConfig(try Self.config(path, "text_encoder", supports: "CLIPTextModel"))
-        scheduler = try Self.scheduler(path)
-        guidanceScale = try Self.recommendedGuidance(path)
-        try checkParts()
+        let unet = try UNetConfig(try Self.config(path, "unet", supports: "UNet2DConditionModel"))
+        let vae = try AutoencoderConfig(try Self.config(path, "vae", supports: "AutoencoderKL"))
+        let texts = try textParts.map { tokenizer, encoder in
+            Text(
+                part: encoder, tokenizer: path + "/" + tokenizer,
+                config: try TextEncoderClasses.config(
+                    ConfigFile(path: "\(path)/\(encoder.rawValue)/config.json")))
+        }
+        let isXL = unet.additionTimeChannels != nil
+        try self.init(
+            path: path, pipelineClass: try index?.optionalString("_class_name"), texts: texts, unet: unet, vae: vae,
+            scheduler: try Self.scheduler(path), guidanceScale: try Self.recommendedGuidance(path),
+            zeroesEmptyNegative: try isXL && (index?.bool("force_zeros_for_empty_prompt", default: true) ?? true))
+        // diffusers corrects the schedulers of Stable Diffusion's own pipelines alone.
+        if !isXL, input != .picture { scheduler = scheduler.readAsStableDiffusion() }
+    }
+
+    /// The text encoders in use with their tokenizers: those that the index names; without one, those that are there.
+    private static func textParts(
+        _ path: String, _ index: ConfigFile?
+    ) -> [(tokenizer: String, encoder: ModelParts.Part)] {
+        func isUsed(_ part: String) -> Bool {
+            if let index, index.has(part) { return index.partClass(part) != nil }
+            return exists(path, part)
+        }
+        var parts: [(tokenizer: String, encoder: ModelParts.Part)] = []
+        let hasSecond = isUsed(ModelParts.Part.textEncoder2.rawValue)
+        // Where neither is found, the first is the one that is missed.
+        if isUsed(ModelParts.Part.textEncoder.rawValue) || !hasSecond { parts.append(("tokenizer", .textEncoder)) }
+        if hasSecond { parts.append(("tokenizer_2", .textEncoder2)) }
+        return parts
+    }
+
+    /// `model_index.json`, checked as far as it speaks of classes; nil if there is none.
+    private static func index(_ path: String) throws -> ConfigFile? {
+        guard exists(path, "model_index.json") else { return nil }
+        let file = try ConfigFile(path: path + "/model_index.json")
+        for (part, supported) in partClasses {
+            guard let found = file.partClass(part), found != supported else { continue }
+            throw file.unsupported(part, "of the class \"\(found)\"", supported: supported)
+        }
+        for part in ["text_encoder", "text_encoder_2"] {
+            guard let found = file.partClass(part), !TextEncoderClasses.names.contains(found) else { continue }
+            throw file.unsupported(
+                part, "of the class \"\(found)\"", supported: TextEncoderClasses.names.joined(separator: ", "))
+        }
+        if let pipeline = try file.optionalString("_class_name"), !supportedPipelines.contains(pipeline) {
+            throw file.unsupported(
+                "_class_name", "\"\(pipeline)\"", supported: supportedPipelines.joined(separator: ", "))
+        }
+        return file
+    }
+
+    private static func exists(_ folder: String, _ name: String) -> Bool {
+        FileManager.default.fileExists(atPath: folder + "/" + name)
     }
 
     private static func checkFolder(_ path: String) throws {
@@ -74,9 +94,7 @@ package struct ModelFolder: Sendable {
 
     private static func config(_ folder: String, _ part: String, supports supported: String) throws -> ConfigFile {
         let file = try ConfigFile(path: "\(folder)/\(part)/config.json")
-        var found = try file.optionalString("_class_name")
-        if found == nil, file.isSet("architectures") { found = try file.strings("architectures", default: []).first }
-        if let found, found != supported {
+        if let found = try file.optionalString("_class_name"), found != supported {
             throw file.unsupported("class", "\"\(found)\"", supported: supported)
         }
         return file
@@ -84,39 +102,13 @@ package struct ModelFolder: Sendable {
 
     private static func scheduler(_ folder: String) throws -> SchedulerConfig {
         let path = folder + "/scheduler/scheduler_config.json"
-        return try SchedulerConfig(json: try ConfigFile.data(path: path), file: path).readAsStableDiffusion()
+        return try SchedulerConfig(json: try ConfigFile.data(path: path), file: path)
     }
 
     private static func recommendedGuidance(_ folder: String) throws -> Float? {
-        let path = folder + "/limn.json"
-        guard FileManager.default.fileExists(atPath: path) else { return nil }
-        let file = try ConfigFile(path: path)
+        guard exists(folder, "limn.json") else { return nil }
+        let file = try ConfigFile(path: folder + "/limn.json")
         guard file.isSet("guidance_scale") else { return nil }
         return try file.float("guidance_scale", default: 7)
-    }
-
-    /// What two configurations must agree on.
-    private func checkParts() throws {
-        for channels in Set(unet.crossAttentionChannels) where channels != text.hiddenSize {
-            throw LimnError(
-                "\(path): the text encoder is \(text.hiddenSize) wide, but the UNet was made for \(channels); they "
-                    + "are not parts of one model")
-        }
-        guard unet.outChannels == vae.latentChannels else {
-            throw LimnError(
-                "\(path): the UNet gives \(unet.outChannels) channels, but the VAE's latents have "
-                    + "\(vae.latentChannels); they are not parts of one model")
-        }
-        let latent = vae.latentChannels
-        guard [latent, 2 * latent + 1].contains(unet.inChannels) else {
-            throw LimnError(
-                "\(path): a UNet with \(unet.inChannels) input channels is not supported; limn knows \(latent) "
-                    + "(text and pictures) and \(2 * latent + 1) (inpainting)")
-        }
-        guard unet.additionTimeChannels == nil, unet.timeConditionChannels == nil else {
-            throw LimnError(
-                "\(path): UNets with extra conditions (SDXL, latent consistency) cannot be run from a folder yet; "
-                    + "limn runs Stable Diffusion 1 and 2 and their kin")
-        }
     }
 }

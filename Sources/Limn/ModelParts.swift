@@ -1,47 +1,51 @@
 import Checkpoints
 import Layers
+import Models
 import Tensors
 
-/// The weights of a folder's three networks, opened but not yet packed.
+/// The weights of a model's networks, opened but not yet packed.
 package struct ModelParts {
     package enum Part: String, CaseIterable, Sendable {
         case textEncoder = "text_encoder"
+        case textEncoder2 = "text_encoder_2"
         case unet
         case vae
 
-        package var base: String { self == .textEncoder ? "model" : "diffusion_pytorch_model" }
-
-        package var rules: KeyRules {
+        package var base: String {
             switch self {
-            case .textEncoder: .clipText
-            case .unet: .none
-            case .vae: .autoencoder
+            case .textEncoder, .textEncoder2: "model"
+            case .unet, .vae: "diffusion_pytorch_model"
             }
         }
     }
 
     package let sources: [Part: any TensorSource]
 
-    package init(_ folder: ModelFolder) throws {
+    package init(sources: [Part: any TensorSource]) { self.sources = sources }
+
+    /// Opens the files of a diffusers folder.
+    package init(folder description: ModelDescription) throws {
         var sources: [Part: any TensorSource] = [:]
-        for part in Part.allCases {
-            sources[part] = try openTensors(folder: "\(folder.path)/\(part.rawValue)", base: part.base)
+        for part in description.texts.map(\.part) + [.unet, .vae] {
+            sources[part] = try openTensors(folder: "\(description.path)/\(part.rawValue)", base: part.base)
         }
         self.sources = sources
     }
 
     /// Builds a network from its part and makes sure that no tensor was missing, left over or misshapen.
-    func load<Network>(_ part: Part, _ compute: Compute, _ build: (LayerSource) throws -> Network) throws -> Network {
-        let weights = Weights(try source(part), rules: part.rules)
+    func load<Network>(
+        _ part: Part, _ rules: KeyRules, _ compute: Compute, _ build: (LayerSource) throws -> Network
+    ) throws -> Network {
+        let weights = Weights(try source(part), rules: rules)
         let network = try build(LayerSource(weights, compute: compute))
         try weights.finish()
         return network
     }
 
     /// Does what `load` does, with the same errors, but reads no values and keeps nothing.
-    func check<Network>(_ part: Part, _ build: (LayerSource) throws -> Network) throws {
+    func check<Network>(_ part: Part, _ rules: KeyRules, _ build: (LayerSource) throws -> Network) throws {
         let compute = Compute(kernels: try Kernels.chosen(), threads: 1)
-        let weights = Weights.unread(try source(part), rules: part.rules)
+        let weights = Weights.unread(try source(part), rules: rules)
         try compute.arena.plan { _ = try build(LayerSource(weights, compute: compute)) }
         try weights.finish()
     }
@@ -67,5 +71,32 @@ package struct ModelParts {
             }
         }
         return hash.text
+    }
+}
+
+/// How each network is built of its part: the one list of them.
+extension ModelParts {
+    func text(_ text: ModelDescription.Text, _ compute: Compute) throws -> any TextEncoder {
+        try load(text.part, text.config.rules, compute, text.config.encoder)
+    }
+
+    func unet(_ config: UNetConfig, _ compute: Compute) throws -> UNet2DConditionModel {
+        try load(.unet, .none, compute) { try UNet2DConditionModel($0, config) }
+    }
+
+    func vae(_ config: AutoencoderConfig, _ compute: Compute) throws -> AutoencoderKL {
+        try load(.vae, .autoencoder, compute) { try AutoencoderKL($0, config) }
+    }
+
+    /// What is wrong with each part, without reading values.
+    func problems(_ description: ModelDescription) -> [any Error] {
+        var problems: [any Error] = []
+        func attempt(_ body: () throws -> Void) {
+            do { try body() } catch { problems.append(error) }
+        }
+        for text in description.texts { attempt { try check(text.part, text.config.rules, text.config.encoder) } }
+        attempt { try check(.unet, .none) { try UNet2DConditionModel($0, description.unet) } }
+        attempt { try check(.vae, .autoencoder) { try AutoencoderKL($0, description.vae) } }
+        return problems
     }
 }

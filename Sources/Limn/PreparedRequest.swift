@@ -3,13 +3,21 @@ import Sampling
 
 /// A request checked against a model, with everything left open filled in.
 struct PreparedRequest {
-    enum Kind { case text, picture, inpainting }
+    enum Kind {
+        case text, picture, inpainting
+        /// A picture that the model sees beside the latents, and changes as the prompt says.
+        case editing
+    }
 
     let request: Request
     let kind: Kind
     let width: Int
     let height: Int
     let guidanceScale: Float
+    /// For models that see a picture beside the latents.
+    let imageGuidanceScale: Float
+    /// Whether there are guided steps at all.
+    private let isGuided: Bool
     let sampler: any Sampler
     let firstStep: Int
     let generator: GeneratorName
@@ -20,25 +28,23 @@ struct PreparedRequest {
     /// How many steps are run: those of the sampler's list, which may be longer than what was asked for.
     var steps: Int { sampler.levels.count - firstStep }
     /// How many of them are guided.
-    var guidedSteps: Int { guidanceScale > 1 ? Int((request.guidanceEnd * Double(steps)).rounded()) : 0 }
+    var guidedSteps: Int { isGuided ? Int((request.guidanceEnd * Double(steps)).rounded()) : 0 }
 
     /// Largest side, far above what fits into memory with any model there is.
     private static let largestSide = 16384
 
-    init(_ asked: Request, folder: ModelFolder, scheduler: SchedulerConfig) throws {
+    init(_ asked: Request, description: ModelDescription, scheduler: SchedulerConfig) throws {
         var request = asked
         func usage(_ text: String) -> LimnError { LimnError(text, isUsage: true) }
-        kind = request.initImage == nil ? .text : request.mask == nil ? .picture : .inpainting
+        let edits = description.input == .picture
+        kind = request.initImage == nil ? .text : request.mask != nil ? .inpainting : edits ? .editing : .picture
         if request.mask != nil, request.initImage == nil {
             throw usage("a mask needs the picture that it belongs to: give it with -i")
         }
         if request.strength != nil, request.initImage == nil {
             throw usage("a strength needs a picture to start from: give it with -i")
         }
-        let isInpaintingModel = folder.unet.inChannels != folder.vae.latentChannels
-        if isInpaintingModel, kind != .inpainting {
-            throw usage("\(folder.name) is an inpainting model: give it a picture with -i and a mask with --mask")
-        }
+        try Self.checkKind(kind, request, description)
         guard (1...10_000).contains(request.count) else {
             throw usage("\(request.count) pictures are not possible; ask for 1 to 10000")
         }
@@ -48,22 +54,31 @@ struct PreparedRequest {
         guard (0...1).contains(request.guidanceRescale) else {
             throw usage("a guidance rescale of \(request.guidanceRescale) is out of range; give 0 to 1")
         }
-        guidanceScale = request.guidanceScale ?? folder.guidanceScale ?? 7
+        try Self.checkConditions(request, description)
+        guidanceScale = request.guidanceScale ?? description.guidanceScale ?? 7
         guard guidanceScale.isFinite, (0...1000).contains(guidanceScale) else {
             throw usage("a guidance scale of \(guidanceScale) is out of range; give 0 to 1000, 1 for none")
         }
+        imageGuidanceScale = request.imageGuidanceScale ?? 1.5
+        guard imageGuidanceScale.isFinite, (0...1000).contains(imageGuidanceScale) else {
+            throw usage("an image guidance scale of \(imageGuidanceScale) is out of range; give 0 to 1000, 1.5 or so")
+        }
+        // As diffusers has it: a scale below 1 of either kind turns guidance off as a whole, and latent consistency
+        // models are told the scale instead.
+        isGuided =
+            guidanceScale > 1 && description.unet.timeConditionChannels == nil && (!edits || imageGuidanceScale >= 1)
         guard (0...1).contains(request.guidanceEnd) else {
             throw usage("a guidance end of \(request.guidanceEnd) is out of range; give 0 to 1, 1 for the last step")
         }
         guard (1...1000).contains(request.cacheInterval) else {
             throw usage("a cache interval of \(request.cacheInterval) is out of range; give 1 to 1000, 1 for none")
         }
-        guard (1...folder.text.largestClipSkip).contains(request.clipSkip) else {
+        guard (1...description.largestClipSkip).contains(request.clipSkip) else {
             throw usage(
-                "clip skip \(request.clipSkip) is out of range: this text encoder has \(folder.text.layerCount) "
-                    + "layers, so 1 to \(folder.text.largestClipSkip) can be asked for")
+                "clip skip \(request.clipSkip) is out of range: this model's text encoder allows 1 to "
+                    + "\(description.largestClipSkip)")
         }
-        (width, height) = try Self.size(request, folder)
+        (width, height) = try Self.size(request, description)
         generator = try GeneratorName(named: request.generator)
         request.generator = generator.rawValue
         var schedule = try request.schedule.map { try ScheduleName(named: $0) }
@@ -76,14 +91,15 @@ struct PreparedRequest {
         sampler = try makeSampler(
             samplerName, schedule: schedule, steps: request.steps, eta: request.eta, config: scheduler)
         let strength = request.strength ?? (kind == .inpainting ? 1 : 0.75)
-        firstStep = kind == .text ? 0 : try Sampling.firstStep(strength: strength, steps: request.steps)
+        let startsFromPicture = kind == .picture || kind == .inpainting
+        firstStep = startsFromPicture ? try Sampling.firstStep(strength: strength, steps: request.steps) : 0
 
         initImage = try request.initImage.map { [width, height] in
             try $0.image.composited().fitted(width: width, height: height)
         }
         mask = try Self.mask(request, width: width, height: height)
-        try Self.check(request.latents, request: request, folder: folder, width: width, height: height)
-        if request.latents != nil, kind != .text {
+        try Self.check(request.latents, request: request, description: description, width: width, height: height)
+        if request.latents != nil, startsFromPicture {
             throw usage("--latents is the starting noise of a picture from text; leave out -i, or the latents")
         }
 
@@ -91,14 +107,60 @@ struct PreparedRequest {
         (request.width, request.height, request.guidanceScale) = (width, height, guidanceScale)
         request.sampler = samplerName?.rawValue ?? SamplerName.configured(scheduler)?.rawValue
         request.schedule = schedule?.rawValue
-        if kind != .text { request.strength = strength }
+        if startsFromPicture { request.strength = strength }
+        if edits { request.imageGuidanceScale = imageGuidanceScale }
         self.request = request
     }
 
+    /// What pictures a family of models needs, and what it has no use for.
+    private static func checkKind(_ kind: Kind, _ request: Request, _ description: ModelDescription) throws {
+        func usage(_ text: String) -> LimnError { LimnError("\(description.name) \(text)", isUsage: true) }
+        switch description.input {
+        case .latents: break
+        case .maskedPicture:
+            guard kind == .inpainting else {
+                throw usage("is an inpainting model: give it a picture with -i and a mask with --mask")
+            }
+        case .picture:
+            guard kind == .editing else {
+                throw usage("changes pictures as the prompt says: give it one with -i, and no mask")
+            }
+            guard request.strength == nil else {
+                throw usage("always starts from noise: leave out the strength, and set --image-cfg-scale instead")
+            }
+        }
+        if request.imageGuidanceScale != nil, description.input != .picture {
+            throw usage("does not see a picture beside the latents, so it has no image guidance scale")
+        }
+    }
+
+    /// Conditions that only some families know.
+    private static func checkConditions(_ request: Request, _ description: ModelDescription) throws {
+        func usage(_ text: String) -> LimnError { LimnError(text, isUsage: true) }
+        let sizes = [request.originalSize, request.targetSize].compactMap(\.self)
+        if !sizes.isEmpty || request.crop != nil, !description.isXL {
+            throw usage(
+                "\(description.name) is no Stable Diffusion XL model: it knows no original size, crop and target size")
+        }
+        for size in sizes where !(1...largestSide).contains(size.width) || !(1...largestSide).contains(size.height) {
+            throw usage("an original or target size is 1 to \(largestSide) pixels on each side")
+        }
+        if let crop = request.crop, !(0...largestSide).contains(crop.top) || !(0...largestSide).contains(crop.left) {
+            throw usage("a crop is 0 to \(largestSide) pixels from the top and from the left")
+        }
+        let scores = [request.aestheticScore, request.negativeAestheticScore].compactMap(\.self)
+        if !scores.isEmpty, description.sizeConditionCount != 5 {
+            throw usage("\(description.name) is no refiner of Stable Diffusion XL: it knows no aesthetic score")
+        }
+        for score in scores where !(0...100).contains(score) {
+            throw usage("an aesthetic score of \(score) is out of range; give about 1 to 10")
+        }
+    }
+
     /// Width and height: as asked, the model's own, or the shape of the picture to start from.
-    private static func size(_ request: Request, _ folder: ModelFolder) throws -> (Int, Int) {
-        let multiple = folder.vae.factor
-        let own = folder.unet.sampleSize * multiple
+    private static func size(_ request: Request, _ description: ModelDescription) throws -> (Int, Int) {
+        let multiple = description.vae.factor
+        let own = description.unet.sampleSize * multiple
         var (width, height) = (request.width ?? own, request.height ?? own)
         if let picture = request.initImage, request.width == nil, request.height == nil {
             // The picture's shape, its shorter side brought to the model's own size, the longer at most four times
@@ -138,11 +200,11 @@ struct PreparedRequest {
     }
 
     private static func check(
-        _ latents: Latents?, request: Request, folder: ModelFolder, width: Int, height: Int
+        _ latents: Latents?, request: Request, description: ModelDescription, width: Int, height: Int
     ) throws {
         guard let latents else { return }
-        let factor = folder.vae.factor
-        let wanted = [request.count, folder.vae.latentChannels, height / factor, width / factor]
+        let factor = description.vae.factor
+        let wanted = [request.count, description.vae.latentChannels, height / factor, width / factor]
         let given = [latents.batch, latents.channels, latents.height, latents.width]
         guard wanted == given else {
             throw LimnError(

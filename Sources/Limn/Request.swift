@@ -46,10 +46,39 @@ public struct Request: Sendable, Equatable {
     public var mask: Picture?
     /// Standard deviation, in pixels, of the blur that feathers the mask's edge when kept pixels are put back.
     public var maskBlur = 4.0
+    /// Models that follow instructions: how strictly to keep to `initImage`, from 1; nil: 1.5.
+    public var imageGuidanceScale: Float?
+    /// Stable Diffusion XL: the size that the picture is to look as if it had had before it was scaled and cropped;
+    /// nil: the picture's own.
+    public var originalSize: PixelSize?
+    /// Stable Diffusion XL: where the picture is to look as if it had been cropped from; nil: the corner.
+    public var crop: PictureCrop?
+    /// Stable Diffusion XL: the size that the picture is to look as if it had been made for; nil: the picture's own.
+    public var targetSize: PixelSize?
+    /// The refiner of Stable Diffusion XL: how beautiful the picture shall be, about 1 to 10; nil: 6.
+    public var aestheticScore: Float?
+    /// The same for what is steered away from; nil: 2.5.
+    public var negativeAestheticScore: Float?
     /// The starting noise, [count, channels, height, width] of the latents, instead of what the seed gives.
     public var latents: Latents?
 
     public init(prompt: String) { self.prompt = prompt }
+}
+
+/// A size in pixels.
+public struct PixelSize: Sendable, Equatable, Codable {
+    public var width: Int
+    public var height: Int
+
+    public init(width: Int, height: Int) { (self.width, self.height) = (width, height) }
+}
+
+/// Pixels that were cut off above and to the left.
+public struct PictureCrop: Sendable, Equatable, Codable {
+    public var top: Int
+    public var left: Int
+
+    public init(top: Int, left: Int) { (self.top, self.left) = (top, left) }
 }
 
 /// Latents as diffusers has them: [batch, channels, height, width], row-major.

@@ -45,10 +45,15 @@ final class StageTimer {
     ///   - ids: [texts][tokens]
     /// - Returns: the last encoder's states
     @discardableResult
-    func textEncoder(_ encoders: [CLIPTextModel], ids: [[Int]]) throws -> Tensor {
+    func textEncoder(_ encoders: [any TextEncoder], ids: [[Int]]) throws -> Tensor {
         try time(.textEncoder, input: [ids.count, ids.first?.count ?? 0]) {
             var states: Tensor?
-            for encoder in encoders { states = try encoder(ids, compute) }
+            for encoder in encoders {
+                states = try encoder(
+                    ids.map { EncoderTokens(ids: $0, count: $0.count) }, TextLayer(skipped: 0, isNormalised: true),
+                    compute
+                ).states
+            }
             guard let states else { throw LimnError("there is no text encoder") }
             return states
         }

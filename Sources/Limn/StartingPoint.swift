@@ -10,7 +10,8 @@ struct StartingPoint {
     var latents: [Float]
     /// Inpainting with an ordinary UNet: the picture's latents, the noise on them, and where to repaint.
     var kept: Kept?
-    /// Inpainting models: [height, width, 1 + channels], mask and masked picture.
+    /// What the UNet sees beside the latents: inpainting models [height, width, 1 + channels], mask and masked picture;
+    /// models that follow instructions [height, width, channels], the picture.
     var extraChannels: [Float]?
 
     struct Kept {
@@ -39,9 +40,12 @@ extension Model {
     ) throws -> StartingPoint {
         let shape = latentShape(job)
         let sampler = job.sampler
-        guard let picture = job.initImage else {
+        guard let picture = job.initImage, job.kind != .editing else {
             let noise = job.request.latents?.picture(index) ?? generator.normal(shape.count)
-            return StartingPoint(latents: noise.map { $0 * sampler.initialNoiseScale })
+            return StartingPoint(
+                latents: noise.map { $0 * sampler.initialNoiseScale },
+                // The likeliest latents, and not scaled: so these models were trained.
+                extraChannels: try job.initImage.map { shape.channelsLast(Array(try moments($0.signed, job)[..<shape.count])) })
         }
         guard let mask = job.mask else {
             let latents = try encode(picture.signed, job, &generator)
@@ -79,15 +83,24 @@ extension Model {
     private func encode(
         _ signed: [Float], _ job: PreparedRequest, _ generator: inout any NoiseGenerator
     ) throws -> [Float] {
+        let count = latentShape(job).count
+        let planes = try moments(signed, job)
+        let noise = generator.normal(count)
+        return (0..<count).map { index in
+            let logarithm = min(max(planes[count + index], -30), 20)
+            return (planes[index] + expf(0.5 * logarithm) * noise[index]) * description.vae.scalingFactor
+        }
+    }
+
+    /// Mean and logarithm of the variance of a picture's latents, not scaled.
+    ///
+    /// - Parameter signed: [height, width, 3] in −1…1
+    /// - Returns: [2·channels, height, width]
+    private func moments(_ signed: [Float], _ job: PreparedRequest) throws -> [Float] {
         let shape = latentShape(job)
         let tensor = try Tensor(batch: 1, height: job.height, width: job.width, channels: 3, values: signed)
-        let moments = try vae.encode(tensor, compute)
+        let moments = try networks.vae.encode(tensor, compute)
         let both = LatentShape(channels: 2 * shape.channels, height: shape.height, width: shape.width)
-        let planes = both.channelsFirst(moments.buffer)
-        let noise = generator.normal(shape.count)
-        return (0..<shape.count).map { index in
-            let logarithm = min(max(planes[shape.count + index], -30), 20)
-            return (planes[index] + expf(0.5 * logarithm) * noise[index]) * folder.vae.scalingFactor
-        }
+        return both.channelsFirst(moments.buffer)
     }
 }

@@ -5,6 +5,19 @@ package enum Guidance {
         combined(1, unconditional, scale, combined(1, conditional, -1, unconditional))
     }
 
+    /// unconditional + scale·(conditional − picture) + pictureScale·(picture − unconditional) (Brooks et al. 2022,
+    /// InstructPix2Pix, equation 3).
+    ///
+    /// - Parameters:
+    ///   - picture: told the picture, not the prompt
+    ///   - conditional: told both
+    package static func guided(
+        unconditional: [Float], picture: [Float], conditional: [Float], scale: Float, pictureScale: Float
+    ) -> [Float] {
+        let byPrompt = combined(scale, combined(1, conditional, -1, picture), 1, unconditional)
+        return combined(1, byPrompt, pictureScale, combined(1, picture, -1, unconditional))
+    }
+
     /// Brings the guided output's spread back to the conditional one's, in part (Lin et al. 2023, section 3.4;
     /// diffusers' rescale_noise_cfg).
     ///

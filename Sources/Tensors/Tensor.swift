@@ -65,6 +65,36 @@ package final class Tensor {
         }
     }
 
+    /// Tensors of one size side by side in the channels, float32, in memory of its own.
+    package convenience init(joiningChannels parts: [Tensor]) throws {
+        guard let first = parts.first,
+            parts.allSatisfy({
+                ($0.batch, $0.height, $0.width, $0.element) == (first.batch, first.height, first.width, .float32)
+            })
+        else { throw TensorError("tensors of different sizes cannot be laid side by side") }
+        try self.init(
+            batch: first.batch, height: first.height, width: first.width,
+            channels: parts.reduce(0) { $0 + $1.channels })
+        var offset = 0
+        for part in parts {
+            for row in 0..<rows {
+                (pointer + row * channels + offset).update(from: part.pointer + row * part.channels, count: part.channels)
+            }
+            offset += part.channels
+        }
+    }
+
+    /// Pictures of a batch in another order, float32, in memory of its own; nil is a picture of zeros.
+    package convenience init(rows: [Int?], of source: Tensor) throws {
+        try self.init(batch: rows.count, height: source.height, width: source.width, channels: source.channels)
+        let size = source.count / source.batch
+        for (index, row) in rows.enumerated() {
+            guard let row else { continue }
+            precondition((0..<source.batch).contains(row))
+            (pointer + index * size).update(from: source.pointer + row * size, count: size)
+        }
+    }
+
     deinit { arena?.release(block) }
 
     /// The same values in memory of their own, to outlive the arena.

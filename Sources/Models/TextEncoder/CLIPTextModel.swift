@@ -1,12 +1,14 @@
 import Layers
 import Tensors
 
-/// CLIP's text encoder (Radford et al. 2021; transformers' `CLIPTextModel`): token ids → states.
-package struct CLIPTextModel: Sendable {
+/// CLIP's text encoder (Radford et al. 2021; transformers' `CLIPTextModel` and `CLIPTextModelWithProjection`): token
+/// ids → states, and with a projection a vector of the whole text.
+package struct CLIPTextModel: TextEncoder {
     package let config: CLIPTextConfig
     private let embeddings: CLIPTextEmbeddings
     private let layers: [CLIPEncoderLayer]
     private let finalLayerNorm: LayerNorm
+    private let textProjection: Linear?
 
     /// - Parameter source: keys without the `text_model.` prefix
     package init(_ source: LayerSource, _ config: CLIPTextConfig) throws {
@@ -15,6 +17,9 @@ package struct CLIPTextModel: Sendable {
         layers = try (0..<config.layerCount).map { try CLIPEncoderLayer(source("encoder.layers", $0), config) }
         finalLayerNorm = try LayerNorm(
             source("final_layer_norm"), channels: config.hiddenSize, epsilon: config.epsilon)
+        textProjection = try config.pooledChannels.map {
+            try Linear(source("text_projection"), in: config.hiddenSize, out: $0, bias: false)
+        }
     }
 
     /// - Parameters:
@@ -23,26 +28,67 @@ package struct CLIPTextModel: Sendable {
     /// - Returns: [texts, 1, tokens, hiddenSize] after the final norm
     /// - Throws: `ModelError` if an id or the length is outside what the model was made for
     package func callAsFunction(_ ids: [[Int]], clipSkip: Int = 1, _ compute: Compute) throws -> Tensor {
-        guard (1...config.largestClipSkip).contains(clipSkip) else {
-            throw ModelError(
-                "clip skip \(clipSkip) is out of range: this text encoder has \(config.layerCount) layers, so 1 "
-                    + "to \(config.largestClipSkip) can be asked for")
-        }
-        let input = try embeddings(ids)
-        try compute.arena.plan { _ = try encoded(input, clipSkip, compute) }
-        return try encoded(input, clipSkip, compute).copy()
+        try encoded(ids, TextLayer(skipped: clipSkip - 1, isNormalised: true), compute, pools: false).states
+    }
+
+    package func callAsFunction(
+        _ texts: [EncoderTokens], _ layer: TextLayer, _ compute: Compute
+    ) throws -> TextStates {
+        try encoded(texts.map(\.ids), layer, compute, pools: textProjection != nil)
     }
 
     /// Makes room for texts of so many tokens.
     package func plan(texts: Int, tokens: Int, _ compute: Compute) throws {
         let input = try Tensor(batch: texts, height: 1, width: tokens, channels: config.hiddenSize)
-        try compute.arena.plan { _ = try encoded(input, 1, compute) }
+        let layer = TextLayer(skipped: 0, isNormalised: true)
+        try compute.arena.plan { _ = try run(input, layer, ends: [], compute) }
     }
 
-    private func encoded(_ embeddings: Tensor, _ clipSkip: Int, _ compute: Compute) throws -> Tensor {
+    private func encoded(
+        _ ids: [[Int]], _ layer: TextLayer, _ compute: Compute, pools: Bool
+    ) throws -> TextStates {
+        guard (0...config.layerCount).contains(layer.skipped) else {
+            throw ModelError(
+                "clip skip \(layer.skipped + 1) is out of range: this text encoder has \(config.layerCount) layers, "
+                    + "so 1 to \(config.largestClipSkip) can be asked for")
+        }
+        let input = try embeddings(ids)
+        let ends = pools ? ids.map(end) : []
+        try compute.arena.plan { _ = try run(input, layer, ends: ends, compute) }
+        let (states, pooled) = try run(input, layer, ends: ends, compute)
+        return TextStates(
+            states: try states.copy(),
+            pooled: pooled.map { pooled in
+                (0..<pooled.batch).map { Array(pooled.buffer[$0 * pooled.channels..<($0 + 1) * pooled.channels]) }
+            })
+    }
+
+    /// Where the state lies that stands for the whole text.
+    private func end(of ids: [Int]) -> Int {
+        if let id = config.endID { return ids.firstIndex(of: id) ?? 0 }
+        return ids.indices.max { ids[$0] < ids[$1] || (ids[$0] == ids[$1] && $0 > $1) } ?? 0
+    }
+
+    /// - Parameter ends: of every text, where the state to pool lies; empty if none is wanted
+    /// - Returns: states, and [texts, 1, 1, pooledChannels], in the arena
+    private func run(
+        _ embeddings: Tensor, _ layer: TextLayer, ends: [Int], _ compute: Compute
+    ) throws -> (states: Tensor, pooled: Tensor?) {
         var x = embeddings
-        for layer in layers.dropLast(clipSkip - 1) { x = try layer(x, compute) }
-        return try finalLayerNorm(x, compute, asOperand: false)
+        let listening = layers.count - layer.skipped
+        for layer in layers.prefix(listening) { x = try layer(x, compute) }
+        let states = layer.isNormalised ? try finalLayerNorm(x, compute, asOperand: false) : x
+        guard let textProjection, !ends.isEmpty else { return (states, nil) }
+        for layer in layers.dropFirst(listening) { x = try layer(x, compute) }
+        let normalised = try finalLayerNorm(x, compute, asOperand: false)
+        let rows = try compute.tensor(ends.count, 1, 1, x.channels)
+        if !compute.arena.isPlanning {
+            for (text, end) in ends.enumerated() {
+                let row = normalised.pointer + (text * normalised.pixels + end) * x.channels
+                (rows.pointer + text * x.channels).update(from: row, count: x.channels)
+            }
+        }
+        return (states, try textProjection(rows, compute))
     }
 }
 

@@ -17,6 +17,17 @@ func sinusoidalEmbedding(_ timestep: Float, channels: Int, flipSinToCos: Bool, f
     return values
 }
 
+/// A guidance scale w as latent consistency models are told it: sinusoids of 1000·(w − 1) (Luo et al. 2023; diffusers'
+/// `get_guidance_scale_embedding`).
+///
+/// - Returns: `channels` values
+package func guidanceScaleEmbedding(_ scale: Float, channels: Int) -> [Float] {
+    let half = channels / 2
+    let step = Float(log(10000.0)) / Float(max(half - 1, 1))
+    let phases = (0..<half).map { (scale - 1) * 1000 * expf(-step * Float($0)) }
+    return phases.map(sinf) + phases.map(cosf) + [Float](repeating: 0, count: channels % 2)
+}
+
 /// linear → SiLU → linear (diffusers' `TimestepEmbedding`).
 struct TimestepEmbedding: Sendable {
     private let linear1: Linear
