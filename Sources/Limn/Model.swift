@@ -9,8 +9,16 @@ public struct LoadOptions: Sendable, Equatable {
     /// Arithmetic of the networks; nil for bfloat16 products where the CPU does them faster, else float32.
     public var precision: Precision?
     /// Leaves weights in their files and packs them when they are used, all those for which there is no room within
-    /// about 1.5 GB; the pictures are the same. The files must not be changed while the model lives.
+    /// about 1.5 GB. Up to one tile of `Request.vaeTiling` (512 pixels of Stable Diffusion) the pictures are the same;
+    /// larger ones go through the VAE in tiles, and so differ slightly, unless the request says otherwise. The files must
+    /// not be changed while the model lives.
     public var lowMemory = false
+    /// A VAE in the place of the model's own: a folder or a file, of diffusers or with the original code's names.
+    public var vae: String?
+    /// A tiny autoencoder (TAESD) that decodes pictures in the VAE's place, faster and coarser: a folder or a file.
+    public var taesd: String?
+    /// Whether `taesd` is used for previews alone.
+    public var taesdForPreviewsOnly = false
 
     public init(threads: Int? = nil, precision: Precision? = nil, lowMemory: Bool = false) {
         (self.threads, self.precision, self.lowMemory) = (threads, precision, lowMemory)
@@ -66,6 +74,9 @@ public actor Model {
 
     let description: ModelDescription
     let networks: Networks
+    let tiny: TinyDecoder?
+    /// The name of the VAE in the place of the model's own; nil if there is none.
+    let vaeName: String?
     let compute: Compute
     var scheduler: SchedulerConfig
 
@@ -88,7 +99,7 @@ public actor Model {
         guard (1...1024).contains(threads) else {
             throw LimnError("\(threads) threads are not possible; give 1 to 1024", isUsage: true)
         }
-        let description = try ModelDescription(folder: path)
+        var description = try ModelDescription(folder: path)
         let kernels = try Kernels.chosen()
         precision = options.precision ?? .usual(with: kernels)
         let compute = try Compute(
@@ -96,8 +107,13 @@ public actor Model {
             packsOnUse: options.lowMemory)
         let belongsToTask = compute.isCancelled
         compute.isCancelled = isCancelled
-        let parts = try ModelParts(folder: description)
+        var parts = try ModelParts(folder: description)
+        vaeName = try options.vae.map { try description.replaceVAE($0, &parts) }
         networks = try Networks(description, parts, compute)
+        tiny = try options.taesd.map { [description] in
+            try TinyDecoder(
+                path: $0, isForPreviewsOnly: options.taesdForPreviewsOnly, for: description, compute)
+        }
         compute.isCancelled = belongsToTask
         (self.description, self.compute) = (description, compute)
         self.path = path
@@ -106,7 +122,8 @@ public actor Model {
         sizeMultiple = description.vae.factor
         ownSize = description.unet.sampleSize * description.vae.factor
         isInpainting = description.input == .maskedPicture
-        fingerprint = parts.fingerprint
+        // What decodes is part of what draws.
+        fingerprint = parts.fingerprint + (tiny.map { $0.isForPreviewsOnly ? "" : "-" + $0.fingerprint } ?? "")
         scheduler = description.scheduler
         executor = ModelExecutor()
     }
@@ -124,11 +141,16 @@ public actor Model {
     ///         case .picture(let picture): try picture.write(to: "apple.png")
     ///         }
     ///     }
-    public nonisolated func events(for request: Request) -> AsyncThrowingStream<Event, any Error> {
+    ///
+    /// - Parameter previewEvery: after every how many steps `Progress.preview` holds a picture; nil for never. Decoding
+    ///   one takes as long as decoding the last, which is little with `LoadOptions.taesd` alone
+    public nonisolated func events(
+        for request: Request, previewEvery: Int? = nil
+    ) -> AsyncThrowingStream<Event, any Error> {
         AsyncThrowingStream { continuation in
             let task = Task {
                 do {
-                    try await run(request) { continuation.yield($0) }
+                    try await run(request, previewEvery: previewEvery) { continuation.yield($0) }
                     continuation.finish()
                 } catch {
                     continuation.finish(throwing: error)
@@ -147,10 +169,11 @@ public actor Model {
         return pictures
     }
 
-    private func run(_ request: Request, tell: (Event) -> Void) throws {
+    private func run(_ request: Request, previewEvery: Int? = nil, tell: (Event) -> Void) throws {
         try withLimnErrors {
-            let job = try PreparedRequest(request, description: description, scheduler: scheduler)
-            try draw(job, tell: tell)
+            let job = try PreparedRequest(
+                request, description: description, scheduler: scheduler, lowMemory: compute.weights != nil)
+            try draw(job, previewEvery: previewEvery, tell: tell)
         }
     }
 }

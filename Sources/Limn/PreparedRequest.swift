@@ -1,4 +1,5 @@
 import Images
+import Models
 import Sampling
 
 /// A request checked against a model, with everything left open filled in.
@@ -24,6 +25,8 @@ struct PreparedRequest {
     /// The picture to start from, at the size of the result.
     let initImage: Image?
     let mask: Mask?
+    /// How the VAE cuts the picture; nil if it takes it whole.
+    let vaeTiling: VAETiling?
 
     /// How many steps are run: those of the sampler's list, which may be longer than what was asked for.
     var steps: Int { sampler.levels.count - firstStep }
@@ -33,7 +36,8 @@ struct PreparedRequest {
     /// Largest side, far above what fits into memory with any model there is.
     private static let largestSide = 16384
 
-    init(_ asked: Request, description: ModelDescription, scheduler: SchedulerConfig) throws {
+    /// - Parameter lowMemory: whether the model was loaded so, which decides about tiles where the request does not
+    init(_ asked: Request, description: ModelDescription, scheduler: SchedulerConfig, lowMemory: Bool = false) throws {
         var request = asked
         func usage(_ text: String) -> LimnError { LimnError(text, isUsage: true) }
         let edits = description.input == .picture
@@ -109,6 +113,10 @@ struct PreparedRequest {
         request.schedule = schedule?.rawValue
         if startsFromPicture { request.strength = strength }
         if edits { request.imageGuidanceScale = imageGuidanceScale }
+        let tiling = VAETiling()
+        let isLarge = tiling.cuts(height: height / description.vae.factor, width: width / description.vae.factor)
+        request.vaeTiling = isLarge && (request.vaeTiling ?? lowMemory)
+        vaeTiling = request.vaeTiling == true ? tiling : nil
         self.request = request
     }
 

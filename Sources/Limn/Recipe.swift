@@ -11,6 +11,10 @@ public struct Recipe: Sendable {
     public let modelName: String?
     /// The model's `fingerprint`; nil if the file comes from another program.
     public let modelFingerprint: String?
+    /// The name of the VAE that took the place of the model's own; nil if none did, or if another program drew it.
+    public var vaeName: String? { isExact ? stored.vae : nil }
+    /// The name of the tiny autoencoder that decoded it in the VAE's place; nil if none did.
+    public var taesdName: String? { isExact ? stored.taesd : nil }
     /// The arithmetic that it was drawn with; nil if the file does not say.
     public var precision: Precision? { stored.precision.flatMap(Precision.init(rawValue:)) }
     /// Whether the file holds Limn's exact form, so that the picture comes out the same to the bit.
@@ -70,6 +74,8 @@ public struct Recipe: Sendable {
         }
         try check(stored.latents, latents.map(StoredRequest.digest), "the starting noise it was made from", "--latents")
         var request = stored.request
+        // An exact form that does not speak of tiles was drawn without, which is not to be left open then.
+        if isExact { request.vaeTiling = request.vaeTiling ?? false }
         (request.initImage, request.mask, request.latents) = (initImage, mask, latents)
         return request
     }
@@ -80,6 +86,8 @@ struct StoredRequest: Codable, Equatable {
     var version: String?
     var model: String?
     var fingerprint: String?
+    var vae: String?
+    var taesd: String?
     var precision: String?
     var prompt: String
     var negativePrompt: String
@@ -100,6 +108,8 @@ struct StoredRequest: Codable, Equatable {
     var clipSkip: Int
     var strength: Double?
     var maskBlur: Double
+    /// nil: false.
+    var vaeTiling: Bool?
     var initImage: String?
     var mask: String?
     var latents: String?
@@ -115,6 +125,7 @@ struct StoredRequest: Codable, Equatable {
         (seed, generator) = (request.seed, request.generator)
         (sampler, schedule, eta, clipSkip) = (request.sampler, request.schedule, request.eta, request.clipSkip)
         (strength, maskBlur) = (request.strength, request.maskBlur)
+        vaeTiling = request.vaeTiling == true ? true : nil
         initImage = request.initImage.map(Self.digest)
         mask = request.mask.map(Self.digest)
         latents = request.latents.map(Self.digest)
@@ -129,6 +140,7 @@ struct StoredRequest: Codable, Equatable {
         (request.seed, request.generator) = (seed, generator)
         (request.sampler, request.schedule, request.eta) = (sampler, schedule, eta)
         (request.clipSkip, request.strength, request.maskBlur) = (clipSkip, strength, maskBlur)
+        request.vaeTiling = vaeTiling
         return request
     }
 

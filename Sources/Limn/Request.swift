@@ -59,6 +59,11 @@ public struct Request: Sendable, Equatable {
     public var aestheticScore: Float?
     /// The same for what is steered away from; nil: 2.5.
     public var negativeAestheticScore: Float?
+    /// Whether the VAE encodes and decodes a picture larger than a tile (64 latents a side, 512 pixels of Stable
+    /// Diffusion) in overlapping tiles, in the memory that one of them takes; the picture changes slightly, for norms
+    /// see a tile alone. nil: only where the model was loaded with `LoadOptions.lowMemory`. `Picture.request` says what
+    /// was done, so that the picture can be drawn again by a model that was loaded otherwise.
+    public var vaeTiling: Bool?
     /// The starting noise, [count, channels, height, width] of the latents, instead of what the seed gives.
     public var latents: Latents?
 

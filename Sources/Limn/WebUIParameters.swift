@@ -5,7 +5,9 @@ import Sampling
 extension Model {
     /// The text chunks of a picture: the webui's `parameters`, and Limn's exact form.
     func metadata(for request: Request) throws -> [(keyword: String, text: String)] {
-        let stored = StoredRequest(request, model: name, fingerprint: fingerprint, precision: precision)
+        var stored = StoredRequest(request, model: name, fingerprint: fingerprint, precision: precision)
+        stored.vae = vaeName
+        if let tiny, !tiny.isForPreviewsOnly { stored.taesd = tiny.name }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let exact = String(decoding: try encoder.encode(stored), as: UTF8.self)
@@ -38,10 +40,13 @@ extension StoredRequest {
         add("Seed", seed.map(String.init))
         if let width, let height { add("Size", "\(width)x\(height)") }
         add("Model", model)
+        add("VAE", vae)
+        add("TAESD", taesd)
         add("Denoising strength", strength.map { Self.shown(Float($0)) })
         add("Mask blur", mask == nil ? nil : Self.shown(Float(maskBlur)))
         add("Eta", eta.map(Self.shown))
         add("Clip skip", clipSkip == 1 ? nil : "\(clipSkip)")
+        add("VAE tiling", vaeTiling == true ? "on" : nil)
         add("RNG", generator)
         add("Version", version.map { "limn \($0)" })
         return PictureParameters(prompt: prompt, negativePrompt: negativePrompt, fields: fields)
@@ -81,6 +86,7 @@ extension StoredRequest {
         maskBlur = parameters["Mask blur"].flatMap { Double($0) } ?? 4
         eta = parameters["Eta"].flatMap { Float($0) }
         clipSkip = parameters["Clip skip"].flatMap { Int($0) } ?? 1
+        vaeTiling = parameters["VAE tiling"] == "on" ? true : nil
         if let name = parameters["RNG"].flatMap({ try? GeneratorName(named: $0) }) { generator = name.rawValue }
     }
 }

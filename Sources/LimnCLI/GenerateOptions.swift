@@ -26,10 +26,30 @@ struct WordOptions: ParsableArguments {
         completion: .directory)
     var model: String?
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            A VAE in the place of the model's own: a folder as diffusers has it, or a safetensors file with the names \
+            of diffusers or of the original code.
+            """,
+            valueName: "path"),
+        completion: .file(extensions: ["safetensors"]))
+    var vae: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "A tiny autoencoder (TAESD) to decode with, faster and coarser: a folder or a safetensors file.",
+            valueName: "path"),
+        completion: .file(extensions: ["safetensors"]))
+    var taesd: String?
+
+    @Flag(help: "Use --taesd for previews alone, and the VAE for the picture.")
+    var taesdPreviewOnly = false
+
     @Flag(
         help: """
             Draw within about 1.6 GB where that can be done: weights are read from their files again and again. A \
-            little slower, the same picture.
+            little slower, the same picture; but see --vae-tiling.
             """)
     var lowMemory = false
 
@@ -153,6 +173,14 @@ struct SamplingOptions: ParsableArguments {
             "Which layer of the text encoder to listen to: 1 is the last, 2 the one before. (default: 1)",
             valueName: "layer"))
     var clipSkip: Int?
+
+    @Flag(
+        inversion: .prefixedNo,
+        help: """
+            Run the VAE on tiles of 64×64 latents (512 pixels of Stable Diffusion) where the picture is larger: less \
+            memory, and a slightly different picture, for norms see a tile alone. (default: with --low-memory)
+            """)
+    var vaeTiling: Bool?
 }
 
 struct OutputOptions: ParsableArguments {
@@ -172,6 +200,21 @@ struct OutputOptions: ParsableArguments {
         help: ArgumentHelp("Keep the final latents too, as safetensors; never written over.", valueName: "file"),
         completion: .file(extensions: ["safetensors"]))
     var saveLatents: String?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Show in this PNG what there is while it is drawn; it is replaced again and again. Each takes the time of \
+            decoding a picture, unless --taesd is given.
+            """,
+            valueName: "file"),
+        completion: .file(extensions: ["png"]))
+    var preview: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("After every how many steps to renew it. (default: 1)", valueName: "count"))
+    var previewEvery: Int?
 
     @Flag(help: "One line of JSON a picture on standard output.")
     var json = false

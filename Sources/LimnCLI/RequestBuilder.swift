@@ -43,6 +43,7 @@ struct RequestBuilder {
         set(\.generator, flags.sampling.rng)
         set(\.eta, flags.sampling.eta)
         set(\.clipSkip, flags.sampling.clipSkip)
+        set(\.vaeTiling, flags.sampling.vaeTiling)
         set(\.count, flags.output.batchCount)
         if let sampler = flags.sampling.sampler {
             request.sampler = sampler

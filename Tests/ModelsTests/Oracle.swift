@@ -12,9 +12,9 @@ struct Oracle {
     let folder: String
     let reference: SafetensorsFile
 
-    init(_ name: String) throws {
+    init(_ name: String, reference: String = "reference") throws {
         folder = Fixtures.path(name)
-        reference = try SafetensorsFile(path: folder + "/reference.safetensors")
+        self.reference = try SafetensorsFile(path: "\(folder)/\(reference).safetensors")
     }
 
     var config: ConfigFile { get throws { try ConfigFile(path: folder + "/config.json") } }
