@@ -22,8 +22,17 @@ struct LatentShape: Sendable, Equatable {
 
     func channelsFirst(_ values: some RandomAccessCollection<Float>) -> [Float] {
         var result = [Float](repeating: 0, count: count)
-        for (index, value) in values.enumerated() { result[index % channels * pixels + index / channels] = value }
+        result.withUnsafeMutableBufferPointer { write(values, to: $0) }
         return result
+    }
+
+    /// One picture of a network's output as a sample.
+    func sample(_ picture: Int, of output: Tensor, in pool: SamplePool) -> Sample {
+        Sample(in: pool) { write(output.buffer[picture * count..<(picture + 1) * count], to: $0) }
+    }
+
+    private func write(_ values: some RandomAccessCollection<Float>, to result: UnsafeMutableBufferPointer<Float>) {
+        for (index, value) in values.enumerated() { result[index % channels * pixels + index / channels] = value }
     }
 }
 
@@ -77,16 +86,18 @@ struct Denoiser {
     }
 
     /// - Parameter x: [channels, height, width] at `level`
-    func denoised(_ x: [Float], _ level: NoiseLevel) throws -> Denoised {
+    func denoised(_ x: Sample, _ level: NoiseLevel) throws -> Denoised {
         let evaluator = level.timestep < lastGuided ? later ?? first : first
-        let rows = try evaluator(x, scale: parameterization.inputScale(at: level), timestep: level.timestep)
-        var prediction = rows[0]
-        if let conditional = rows.last, rows.count > 1 {
+        let output = try evaluator(x, scale: parameterization.inputScale(at: level), timestep: level.timestep)
+        func row(_ index: Int) -> Sample { shape.sample(index, of: output, in: x.pool) }
+        var prediction = row(0)
+        if output.batch > 1 {
+            let conditional = row(output.batch - 1)
             prediction =
-                rows.count == 2
-                ? Guidance.guided(unconditional: rows[0], conditional: conditional, scale: guidanceScale)
+                output.batch == 2
+                ? Guidance.guided(unconditional: prediction, conditional: conditional, scale: guidanceScale)
                 : Guidance.guided(
-                    unconditional: rows[0], picture: rows[1], conditional: conditional, scale: guidanceScale,
+                    unconditional: prediction, picture: row(1), conditional: conditional, scale: guidanceScale,
                     pictureScale: imageGuidanceScale)
             prediction = Guidance.rescaled(guided: prediction, conditional: conditional, amount: guidanceRescale)
         }

@@ -57,7 +57,7 @@ extension Model {
                         previews.keep(denoised.x0)
                         return denoised
                     },
-                    noise: { generator.normal(start.latents.count) },
+                    noise: { generator.normal(in: start.latents.pool) },
                     afterStep: { step, x in
                         let now = Compute.seconds
                         let done = step - job.firstStep + 1
@@ -69,7 +69,8 @@ extension Model {
                         seconds.vaeDecoder += last - now
                         seconds.unet -= last - now
                         return start.restored(x, after: step, job.sampler)
-                    })
+                    }
+                ).values
             }
             report(.decoding, index)
             makeRoom()
@@ -146,13 +147,13 @@ extension Model {
 private struct Previews {
     let every: Int?
     let steps: Int
-    private var latents: [Float]?
+    private var latents: Sample?
     private var last = 0
 
     init(every: Int?, steps: Int) { (self.every, self.steps) = (every, steps) }
 
     /// Remembers what the network last took for the picture.
-    mutating func keep(_ x0: [Float]) {
+    mutating func keep(_ x0: Sample) {
         if every != nil { latents = x0 }
     }
 
@@ -161,6 +162,6 @@ private struct Previews {
     mutating func due(after done: Int) -> [Float]? {
         guard let every, every > 0, done > last, done < steps, done % every == 0 else { return nil }
         last = done
-        return latents
+        return latents?.values
     }
 }

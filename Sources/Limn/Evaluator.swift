@@ -1,4 +1,5 @@
 import Models
+import Sampling
 import Tensors
 
 /// The UNet told one thing, with the memory that its evaluations want: their input, and what a whole one hands on to
@@ -49,21 +50,16 @@ final class Evaluator {
     }
 
     /// - Parameter x: [channels, height, width]; the network is given it times `scale`
-    /// - Returns: what the network predicts for each picture of the batch, [channels, height, width]
-    func callAsFunction(_ x: [Float], scale: Float, timestep: Float) throws -> [[Float]] {
-        for row in 0..<input.rows {
-            for channel in 0..<shape.channels {
-                let value = x[channel * shape.pixels + row % shape.pixels]
-                input.pointer[row * input.channels + channel] = value * scale
+    /// - Returns: what the network predicts, [batch, height, width, channels], in the arena
+    func callAsFunction(_ x: Sample, scale: Float, timestep: Float) throws -> Tensor {
+        x.withValues { x in
+            for row in 0..<input.rows {
+                for channel in 0..<shape.channels {
+                    let value = x[channel * shape.pixels + row % shape.pixels]
+                    input.pointer[row * input.channels + channel] = value * scale
+                }
             }
         }
-        let output = try evaluated(timestep)
-        return (0..<conditioning.batch).map { index in
-            shape.channelsFirst(output.buffer[index * shape.count..<(index + 1) * shape.count])
-        }
-    }
-
-    private func evaluated(_ timestep: Float) throws -> Tensor {
         defer { evaluations += 1 }
         if let deep, evaluations % cacheInterval != 0 {
             return try unet.outermost(input, timestep: timestep, conditioning, compute, deep: deep)

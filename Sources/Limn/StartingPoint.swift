@@ -7,7 +7,7 @@ import Tensors
 /// Where a run starts, and what it must keep. Noise is drawn in the order of diffusers' pipelines.
 struct StartingPoint {
     /// [channels, height, width] at the level of the first step.
-    var latents: [Float]
+    var latents: Sample
     /// Inpainting with an ordinary UNet: the picture's latents, the noise on them, and where to repaint.
     var kept: Kept?
     /// What the UNet sees beside the latents: inpainting models [height, width, 1 + channels], mask and masked picture;
@@ -15,21 +15,27 @@ struct StartingPoint {
     var extraChannels: [Float]?
 
     struct Kept {
-        var picture: [Float]
-        var noise: [Float]
+        var picture: Sample
+        var noise: Sample
         /// [height, width], 1 = repaint
         var mask: [Float]
     }
 
     /// Puts the kept region back, noised to where the sample is now.
-    func restored(_ x: [Float], after step: Int, _ sampler: any Sampler) -> [Float] {
+    func restored(_ x: Sample, after step: Int, _ sampler: any Sampler) -> Sample {
         guard let kept else { return x }
         let isLast = sampler.levelAfter(step: step) == nil
         let picture = isLast ? kept.picture : sampler.noised(kept.picture, noise: kept.noise, step: step + 1)
         let pixels = kept.mask.count
-        return x.indices.map { index in
-            let mask = kept.mask[index % pixels]
-            return (1 - mask) * picture[index] + mask * x[index]
+        return Sample(in: x.pool) { result in
+            picture.withValues { picture in
+                x.withValues { x in
+                    for index in x.indices {
+                        let mask = kept.mask[index % pixels]
+                        result[index] = (1 - mask) * picture[index] + mask * x[index]
+                    }
+                }
+            }
         }
     }
 }
@@ -39,29 +45,35 @@ extension Model {
         _ job: PreparedRequest, _ index: Int, _ generator: inout any NoiseGenerator
     ) throws -> StartingPoint {
         let shape = latentShape(job)
+        let pool = SamplePool(count: shape.count)
         let sampler = job.sampler
         guard let picture = job.initImage, job.kind != .editing else {
-            let noise = job.request.latents?.picture(index) ?? generator.normal(shape.count)
+            let noise =
+                job.request.latents.map { Sample($0.picture(index), in: pool) } ?? generator.normal(in: pool)
             return StartingPoint(
-                latents: noise.map { $0 * sampler.initialNoiseScale },
+                latents: sampler.initialNoiseScale * noise,
                 // The likeliest latents, and not scaled: so these models were trained.
-                extraChannels: try job.initImage.map { shape.channelsLast(Array(try encoded($0.signed, job)[..<shape.count])) })
+                extraChannels: try job.initImage.map {
+                    shape.channelsLast(Array(try encoded($0.signed, job)[..<shape.count]))
+                })
         }
         guard let mask = job.mask else {
-            let latents = try encode(picture.signed, job, &generator)
-            let noise = generator.normal(shape.count)
+            let latents = Sample(try encode(picture.signed, job, &generator), in: pool)
+            let noise = generator.normal(in: pool)
             return StartingPoint(latents: sampler.noised(latents, noise: noise, step: job.firstStep))
         }
 
         let startsFromNoise = (job.request.strength ?? 1) >= 1
-        var latents: [Float]?
+        var latents: Sample?
         // An inpainting model that starts from pure noise has no use for the picture's own latents.
-        if !isInpainting || !startsFromNoise { latents = try encode(picture.signed, job, &generator) }
-        let noise = generator.normal(shape.count)
+        if !isInpainting || !startsFromNoise {
+            latents = Sample(try encode(picture.signed, job, &generator), in: pool)
+        }
+        let noise = generator.normal(in: pool)
         let small = try mask.downsampled(width: shape.width, height: shape.height)
         var start = StartingPoint(
             latents: startsFromNoise
-                ? noise.map { $0 * sampler.initialNoiseScale }
+                ? sampler.initialNoiseScale * noise
                 : sampler.noised(latents ?? noise, noise: noise, step: job.firstStep))
         if isInpainting {
             let masked = shape.channelsLast(try encode(try mask.erased(picture), job, &generator))

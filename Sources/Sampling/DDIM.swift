@@ -22,19 +22,18 @@ struct DDIM: Sampler {
     }
 
     func sample(
-        _ x: [Float], from firstStep: Int, denoise: ([Float], NoiseLevel) throws -> Denoised,
-        noise: () -> [Float], afterStep: (Int, [Float]) throws -> [Float]
-    ) throws -> [Float] {
+        _ x: Sample, from firstStep: Int, denoise: (Sample, NoiseLevel) throws -> Denoised,
+        noise: () -> Sample, afterStep: (Int, Sample) throws -> Sample
+    ) throws -> Sample {
         var x = x
         for index in firstStep..<levels.count {
             let (alpha, next) = steps[index]
             let denoised = try denoise(x, levels[index])
             let variance = eta * eta * (1 - next) / (1 - alpha) * (1 - alpha / next)
             // ε stays what the network said even where x₀ is clipped, as in diffusers.
-            x = combined(
-                Float(next.squareRoot()), limit.applied(to: denoised.x0),
-                Float(max(1 - next - variance, 0).squareRoot()), denoised.epsilon)
-            if eta > 0 { x = adding(Float(max(variance, 0).squareRoot()), noise(), to: x) }
+            let direction = max(1 - next - variance, 0).squareRoot() * denoised.epsilon
+            x = next.squareRoot() * limit.applied(to: denoised.x0) + direction
+            if eta > 0 { x += max(variance, 0).squareRoot() * noise() }
             x = try afterStep(index, x)
         }
         return x

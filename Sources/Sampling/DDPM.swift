@@ -38,17 +38,16 @@ struct DDPM: Sampler {
     }
 
     func sample(
-        _ x: [Float], from firstStep: Int, denoise: ([Float], NoiseLevel) throws -> Denoised,
-        noise: () -> [Float], afterStep: (Int, [Float]) throws -> [Float]
-    ) throws -> [Float] {
+        _ x: Sample, from firstStep: Int, denoise: (Sample, NoiseLevel) throws -> Denoised,
+        noise: () -> Sample, afterStep: (Int, Sample) throws -> Sample
+    ) throws -> Sample {
         var x = x
         for index in firstStep..<levels.count {
             let (alpha, next) = steps[index]
             let beta = 1 - alpha / next
             let denoised = try denoise(x, levels[index])
-            x = combined(
-                Float(next.squareRoot() * beta / (1 - alpha)), limit.applied(to: denoised.x0),
-                Float((1 - beta).squareRoot() * (1 - next) / (1 - alpha)), x)
+            let (towards, kept) = (next.squareRoot() * beta, (1 - beta).squareRoot() * (1 - next))
+            x = towards / (1 - alpha) * limit.applied(to: denoised.x0) + kept / (1 - alpha) * x
             if levels[index].timestep > 0 {
                 let small = max((1 - next) / (1 - alpha) * beta, 1e-20)
                 let drawn =
@@ -57,7 +56,7 @@ struct DDPM: Sampler {
                     // For fixed_large_log diffusers takes the root of a logarithm, which is not a number.
                     case .large, .largeLog: beta
                     }
-                x = adding(Float(drawn.squareRoot()), noise(), to: x)
+                x += drawn.squareRoot() * noise()
             }
             x = try afterStep(index, x)
         }

@@ -57,14 +57,14 @@ struct DPMSolver: Sampler {
     }
 
     func sample(
-        _ x: [Float], from firstStep: Int, denoise: ([Float], NoiseLevel) throws -> Denoised,
-        noise: () -> [Float], afterStep: (Int, [Float]) throws -> [Float]
-    ) throws -> [Float] {
+        _ x: Sample, from firstStep: Int, denoise: (Sample, NoiseLevel) throws -> Denoised,
+        noise: () -> Sample, afterStep: (Int, Sample) throws -> Sample
+    ) throws -> Sample {
         var x = x
-        var history: [[Float]] = []  // predictions of x₀, newest first
+        var history = History(limit: 3)  // predictions of x₀
         for index in firstStep..<levels.count {
             let x0 = limit.applied(to: try denoise(x, levels[index]).x0)
-            history = [x0] + history.prefix(2)
+            history.add(x0)
             let drawn = algorithm == .sde ? noise() : nil
             x = step(index, x, history, order: min(order(at: index), history.count), noise: drawn)
             x = try afterStep(index, x)
@@ -82,9 +82,7 @@ struct DPMSolver: Sampler {
         return highestOrder
     }
 
-    private func step(_ index: Int, _ x: [Float], _ history: [[Float]], order: Int, noise: [Float]?)
-        -> [Float]
-    {
+    private func step(_ index: Int, _ x: Sample, _ history: History, order: Int, noise: Sample?) -> Sample {
         let (from, to) = (points[index], points[index + 1])
         let h = to.lambda - from.lambda
         guard h > 0 else { return x }  // two steps at one timestep: nothing to integrate over
@@ -100,23 +98,23 @@ struct DPMSolver: Sampler {
             (first, second, third) = Self.integrals(2 * h)
             spread = to.sigma * (-expm1(-2 * h)).squareRoot()
         }
-        var terms: [(weight: Double, values: [Float])] = [(keep, x), (to.alpha * first, history[0])]
+        var next = keep * x + to.alpha * first * history[0]
         let previous = order > 1 ? from.lambda - points[index - 1].lambda : 0
         if order > 1, previous > 0 {
-            let slope = combined(Float(h / previous), history[0], Float(-h / previous), history[1])
+            let slope = h / previous * history[0] - h / previous * history[1]
             let earlier = order > 2 ? points[index - 1].lambda - points[index - 2].lambda : 0
             if order > 2, earlier > 0 {
                 let (r0, r1) = (previous / h, earlier / h)
-                let older = combined(Float(1 / r1), history[1], Float(-1 / r1), history[2])
-                let bend = combined(Float(1 / (r0 + r1)), slope, Float(-1 / (r0 + r1)), older)
-                terms.append((to.alpha * second, adding(Float(r0), bend, to: slope)))
-                terms.append((to.alpha * third, bend))
+                let older = 1 / r1 * history[1] - 1 / r1 * history[2]
+                let bend = 1 / (r0 + r1) * slope - 1 / (r0 + r1) * older
+                next += to.alpha * second * (slope + r0 * bend)
+                next += to.alpha * third * bend
             } else {
-                terms.append((to.alpha * (solver == .midpoint ? first / 2 : second), slope))
+                next += to.alpha * (solver == .midpoint ? first / 2 : second) * slope
             }
         }
-        if let noise { terms.append((spread, noise)) }
-        return weightedSum(terms.map { (Float($0.weight), $0.values) })
+        if let noise { next += spread * noise }
+        return next
     }
 
     /// The weights of x₀, its first and its second difference over a step of h in λ (twice the step for an SDE).

@@ -16,14 +16,14 @@ struct Euler: Sampler {
     }
 
     func sample(
-        _ x: [Float], from firstStep: Int, denoise: ([Float], NoiseLevel) throws -> Denoised,
-        noise: () -> [Float], afterStep: (Int, [Float]) throws -> [Float]
-    ) throws -> [Float] {
+        _ x: Sample, from firstStep: Int, denoise: (Sample, NoiseLevel) throws -> Denoised,
+        noise: () -> Sample, afterStep: (Int, Sample) throws -> Sample
+    ) throws -> Sample {
         var x = x
         for index in firstStep..<levels.count {
             let level = levels[index]
             let slope = SigmaPath.slope(of: x, to: try denoise(x, level).x0, at: level)
-            x = adding(path.sigmas[index + 1] - path.sigmas[index], slope, to: x)
+            x += (path.sigmas[index + 1] - path.sigmas[index]) * slope
             x = try afterStep(index, x)
         }
         return x

@@ -15,18 +15,18 @@ struct EulerAncestral: Sampler {
     }
 
     func sample(
-        _ x: [Float], from firstStep: Int, denoise: ([Float], NoiseLevel) throws -> Denoised,
-        noise: () -> [Float], afterStep: (Int, [Float]) throws -> [Float]
-    ) throws -> [Float] {
+        _ x: Sample, from firstStep: Int, denoise: (Sample, NoiseLevel) throws -> Denoised,
+        noise: () -> Sample, afterStep: (Int, Sample) throws -> Sample
+    ) throws -> Sample {
         var x = x
         for index in firstStep..<levels.count {
             let (from, to) = (Double(path.sigmas[index]), Double(path.sigmas[index + 1]))
             let up = min(to, eta * (to * to * (from * from - to * to) / (from * from)).squareRoot())
             let down = (to * to - up * up).squareRoot()
             let slope = SigmaPath.slope(of: x, to: try denoise(x, levels[index]).x0, at: levels[index])
-            x = adding(Float(down - from), slope, to: x)
+            x += (down - from) * slope
             // Drawn even where it is multiplied by 0, so that what is drawn next is what diffusers draws.
-            x = adding(Float(up), noise(), to: x)
+            x += up * noise()
             x = try afterStep(index, x)
         }
         return x

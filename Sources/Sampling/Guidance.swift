@@ -1,8 +1,8 @@
 /// Classifier-free guidance: the arithmetic on a network's raw outputs, whatever they mean.
 package enum Guidance {
     /// unconditional + scale·(conditional − unconditional) (Ho and Salimans 2022).
-    package static func guided(unconditional: [Float], conditional: [Float], scale: Float) -> [Float] {
-        combined(1, unconditional, scale, combined(1, conditional, -1, unconditional))
+    package static func guided(unconditional: Sample, conditional: Sample, scale: Float) -> Sample {
+        unconditional + scale * (conditional - unconditional)
     }
 
     /// unconditional + scale·(conditional − picture) + pictureScale·(picture − unconditional) (Brooks et al. 2022,
@@ -12,10 +12,10 @@ package enum Guidance {
     ///   - picture: told the picture, not the prompt
     ///   - conditional: told both
     package static func guided(
-        unconditional: [Float], picture: [Float], conditional: [Float], scale: Float, pictureScale: Float
-    ) -> [Float] {
-        let byPrompt = combined(scale, combined(1, conditional, -1, picture), 1, unconditional)
-        return combined(1, byPrompt, pictureScale, combined(1, picture, -1, unconditional))
+        unconditional: Sample, picture: Sample, conditional: Sample, scale: Float, pictureScale: Float
+    ) -> Sample {
+        let byPrompt = scale * (conditional - picture) + unconditional
+        return byPrompt + pictureScale * (picture - unconditional)
     }
 
     /// Brings the guided output's spread back to the conditional one's, in part (Lin et al. 2023, section 3.4;
@@ -24,7 +24,7 @@ package enum Guidance {
     /// - Parameters:
     ///   - guided: the output of one picture.
     ///   - amount: 0 none, 1 all.
-    package static func rescaled(guided: [Float], conditional: [Float], amount: Float) -> [Float] {
+    package static func rescaled(guided: Sample, conditional: Sample, amount: Float) -> Sample {
         let spread = standardDeviation(guided)
         guard amount != 0, spread > 0 else { return guided }
         let factor = Float(standardDeviation(conditional) / spread)
@@ -32,10 +32,12 @@ package enum Guidance {
     }
 
     /// Unbiased, as torch's.
-    private static func standardDeviation(_ values: [Float]) -> Double {
-        guard values.count > 1 else { return 0 }
-        let mean = values.reduce(0) { $0 + Double($1) } / Double(values.count)
-        let squares = values.reduce(0) { $0 + (Double($1) - mean) * (Double($1) - mean) }
-        return (squares / Double(values.count - 1)).squareRoot()
+    private static func standardDeviation(_ sample: Sample) -> Double {
+        guard sample.count > 1 else { return 0 }
+        return sample.withValues { values in
+            let mean = values.reduce(0) { $0 + Double($1) } / Double(values.count)
+            let squares = values.reduce(0) { $0 + (Double($1) - mean) * (Double($1) - mean) }
+            return (squares / Double(values.count - 1)).squareRoot()
+        }
     }
 }

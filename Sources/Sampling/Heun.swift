@@ -13,19 +13,19 @@ struct Heun: Sampler {
     }
 
     func sample(
-        _ x: [Float], from firstStep: Int, denoise: ([Float], NoiseLevel) throws -> Denoised,
-        noise: () -> [Float], afterStep: (Int, [Float]) throws -> [Float]
-    ) throws -> [Float] {
+        _ x: Sample, from firstStep: Int, denoise: (Sample, NoiseLevel) throws -> Denoised,
+        noise: () -> Sample, afterStep: (Int, Sample) throws -> Sample
+    ) throws -> Sample {
         var x = x
         for index in firstStep..<levels.count {
             let level = levels[index]
             let difference = path.sigmas[index + 1] - path.sigmas[index]
             let slope = SigmaPath.slope(of: x, to: limit.applied(to: try denoise(x, level).x0), at: level)
-            var next = try afterStep(index, adding(difference, slope, to: x))
+            var next = try afterStep(index, x + difference * slope)
             if let level = levelAfter(step: index) {
                 let x0 = limit.applied(to: try denoise(next, level).x0)
                 let second = SigmaPath.slope(of: next, to: x0, at: level)
-                next = try afterStep(index, adding(difference, combined(0.5, slope, 0.5, second), to: x))
+                next = try afterStep(index, x + difference * (0.5 * slope + 0.5 * second))
             }
             x = next
         }

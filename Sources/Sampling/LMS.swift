@@ -15,21 +15,22 @@ struct LMS: Sampler {
     }
 
     func sample(
-        _ x: [Float], from firstStep: Int, denoise: ([Float], NoiseLevel) throws -> Denoised,
-        noise: () -> [Float], afterStep: (Int, [Float]) throws -> [Float]
-    ) throws -> [Float] {
+        _ x: Sample, from firstStep: Int, denoise: (Sample, NoiseLevel) throws -> Denoised,
+        noise: () -> Sample, afterStep: (Int, Sample) throws -> Sample
+    ) throws -> Sample {
         var x = x
-        var slopes: [[Float]] = []  // newest first
+        var slopes = History(limit: 4)
         for index in firstStep..<levels.count {
             let slope = SigmaPath.slope(of: x, to: try denoise(x, levels[index]).x0, at: levels[index])
-            slopes = [slope] + slopes.prefix(3)
+            slopes.add(slope)
             // A run from the middle has fewer slopes than the order it is given by its place in the whole run. So
             // diffusers has it; its first steps are off, and comparable.
             let order = min(index + 1, 4)
-            let terms = slopes.prefix(order).enumerated().map { current, slope in
-                (weight: Float(coefficient(order: order, step: index, current: current)), values: slope)
+            var move = coefficient(order: order, step: index, current: 0) * slope
+            for current in 1..<min(order, slopes.count) {
+                move += coefficient(order: order, step: index, current: current) * slopes[current]
             }
-            x = adding(1, weightedSum(terms), to: x)
+            x += move
             x = try afterStep(index, x)
         }
         return x
@@ -39,10 +40,12 @@ struct LMS: Sampler {
     /// Gauss–Legendre points are exact for its degree, which is at most 3.
     private func coefficient(order: Int, step: Int, current: Int) -> Double {
         func polynomial(_ sigma: Double) -> Double {
-            (0..<order).filter { $0 != current }.reduce(1) { product, other in
+            var product = 1.0
+            for other in 0..<order where other != current {
                 let root = Double(path.sigmas[step - other])
-                return product * (sigma - root) / (Double(path.sigmas[step - current]) - root)
+                product = product * (sigma - root) / (Double(path.sigmas[step - current]) - root)
             }
+            return product
         }
         let (from, to) = (Double(path.sigmas[step]), Double(path.sigmas[step + 1]))
         let (middle, half) = ((from + to) / 2, (to - from) / 2)

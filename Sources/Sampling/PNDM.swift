@@ -48,19 +48,19 @@ struct PNDM: Sampler {
     }
 
     func sample(
-        _ x: [Float], from firstStep: Int, denoise: ([Float], NoiseLevel) throws -> Denoised,
-        noise: () -> [Float], afterStep: (Int, [Float]) throws -> [Float]
-    ) throws -> [Float] {
+        _ x: Sample, from firstStep: Int, denoise: (Sample, NoiseLevel) throws -> Denoised,
+        noise: () -> Sample, afterStep: (Int, Sample) throws -> Sample
+    ) throws -> Sample {
         var x = x
         var start = x  // where the step that takes several evaluations began
-        var history: [[Float]] = []  // newest last, at most four
-        var rungeKutta: [(weight: Float, values: [Float])] = []
+        var history = History(limit: 4)
+        var rungeKutta = x  // the sum of a stage's predictions
         for index in firstStep..<levels.count {
             let level = levels[index]
             let denoised = try denoise(x, level)
             let output =
                 combinesVelocity
-                ? combined(level.alpha, denoised.epsilon, -level.sigma, denoised.x0) : denoised.epsilon
+                ? level.alpha * denoised.epsilon - level.sigma * denoised.x0 : denoised.epsilon
             // A run that starts in the middle of the list counts from its own start, as diffusers does.
             let counter = index - firstStep
             let timestep = path.timesteps[index]
@@ -69,20 +69,20 @@ struct PNDM: Sampler {
                 let stage = counter % 4
                 if stage == 0 {
                     start = x
-                    history.append(output)
-                    rungeKutta = []
+                    history.add(output)
                 }
-                rungeKutta.append((stage == 0 || stage == 3 ? 1 / 6 : 1 / 3, output))
+                let weight: Float = stage == 0 || stage == 3 ? 1 / 6 : 1 / 3
+                rungeKutta = stage == 0 ? weight * output : rungeKutta + weight * output
                 x = moved(
-                    start, along: stage == 3 ? weightedSum(rungeKutta) : output,
+                    start, along: stage == 3 ? rungeKutta : output,
                     from: path.timesteps[counter - stage], to: timestep - (stage % 2 == 0 ? stride / 2 : 0))
             } else if counter == 1 {
                 // The first step once more, with the mean of the predictions at its two ends.
                 x = moved(
-                    start, along: combined(0.5, output, 0.5, history[0]), from: timestep + stride,
+                    start, along: 0.5 * output + 0.5 * history[0], from: timestep + stride,
                     to: timestep)
             } else {
-                history = history.suffix(3) + [output]
+                history.add(output)
                 if counter == 0 { start = x }
                 x = moved(x, along: Self.multistep(history), from: timestep, to: timestep - stride)
             }
@@ -91,28 +91,28 @@ struct PNDM: Sampler {
         return x
     }
 
-    /// Adams–Bashforth over the predictions at equally spaced steps, newest last.
-    private static func multistep(_ history: [[Float]]) -> [Float] {
-        let weights: [Float] =
-            switch history.count {
-            case 1: [1]
-            case 2: [-1 / 2, 3 / 2]
-            case 3: [5 / 12, -16 / 12, 23 / 12]
-            default: [-9 / 24, 37 / 24, -59 / 24, 55 / 24]
-            }
-        return weightedSum(zip(weights, history).map { ($0, $1) })
+    /// Adams–Bashforth over the predictions at equally spaced steps.
+    private static func multistep(_ history: History) -> Sample {
+        let weights = adamsBashforth[history.count - 1]
+        var sum = weights[0] * history[weights.count - 1]
+        for index in 1..<weights.count { sum += weights[index] * history[weights.count - 1 - index] }
+        return sum
     }
 
+    /// The weights of one to four predictions, oldest first.
+    private static let adamsBashforth: [[Float]] = [
+        [1], [-1 / 2, 3 / 2], [5 / 12, -16 / 12, 23 / 12], [-9 / 24, 37 / 24, -59 / 24, 55 / 24],
+    ]
+
     /// x moved along a prediction from one timestep to another (equation 9 of the paper).
-    private func moved(_ x: [Float], along output: [Float], from: Int, to: Int) -> [Float] {
+    private func moved(_ x: Sample, along output: Sample, from: Int, to: Int) -> Sample {
         let alpha = path.alpha(at: from)
         let next = path.alpha(at: to)
         let epsilon =
             combinesVelocity
-            ? combined(Float(alpha.squareRoot()), output, Float((1 - alpha).squareRoot()), x) : output
+            ? alpha.squareRoot() * output + (1 - alpha).squareRoot() * x : output
         let denominator =
             alpha * (1 - next).squareRoot() + (alpha * (1 - alpha) * next).squareRoot()
-        return combined(
-            Float((next / alpha).squareRoot()), x, Float(-(next - alpha) / denominator), epsilon)
+        return (next / alpha).squareRoot() * x - (next - alpha) / denominator * epsilon
     }
 }

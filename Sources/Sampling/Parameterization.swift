@@ -1,9 +1,9 @@
 /// What the network says about x at a level, both ways: x = alpha·x₀ + sigma·ε.
-package struct Denoised: Sendable, Equatable {
-    package var x0: [Float]
-    package var epsilon: [Float]
+package struct Denoised {
+    package var x0: Sample
+    package var epsilon: Sample
 
-    package init(x0: [Float], epsilon: [Float]) {
+    package init(x0: Sample, epsilon: Sample) {
         self.x0 = x0
         self.epsilon = epsilon
     }
@@ -20,20 +20,19 @@ package struct Parameterization: Sendable, Equatable {
 
     /// - Parameters:
     ///   - x: the sample, not scaled.
-    ///   - output: what the network made of the scaled sample; as many values as x.
-    package func denoised(x: [Float], output: [Float], at level: NoiseLevel) -> Denoised {
+    ///   - output: what the network made of the scaled sample.
+    package func denoised(x: Sample, output: Sample, at level: NoiseLevel) -> Denoised {
         let (alpha, sigma) = (level.alpha, level.sigma)
         switch prediction {
         case .epsilon:
-            return Denoised(x0: combined(1 / alpha, x, -sigma / alpha, output), epsilon: output)
+            return Denoised(x0: 1 / alpha * x - sigma / alpha * output, epsilon: output)
         case .sample:
-            return Denoised(x0: output, epsilon: combined(1 / sigma, x, -alpha / sigma, output))
+            return Denoised(x0: output, epsilon: 1 / sigma * x - alpha / sigma * output)
         case .velocity:
             // v = a·ε − b·x₀ for the sample of unit variance x/scale = a·x₀ + b·ε.
             let scale = level.scale
             let (a, b) = (alpha / scale, sigma / scale)
-            return Denoised(
-                x0: combined(a / scale, x, -b, output), epsilon: combined(b / scale, x, a, output))
+            return Denoised(x0: a / scale * x - b * output, epsilon: b / scale * x + a * output)
         }
     }
 }

@@ -16,15 +16,14 @@ enum SampleLimit: Sendable, Equatable {
         }
     }
 
-    /// - Parameter x0: the values of one picture.
-    func applied(to x0: [Float]) -> [Float] {
+    func applied(to x0: Sample) -> Sample {
         switch self {
         case .none:
             return x0
         case .clip(let range):
             return x0.map { min(max($0, -range), range) }
         case .dynamic(let ratio, let maximum):
-            let magnitudes = x0.map(abs).sorted()
+            let magnitudes = x0.values.map(abs).sorted()
             let quantile = interpolated(magnitudes, at: Double(ratio * Float(magnitudes.count - 1)))
             let range = min(max(Float(quantile), 1), maximum)
             return x0.map { min(max($0, -range), range) / range }

@@ -11,21 +11,21 @@ package protocol Sampler: Sendable {
     /// - Parameters:
     ///   - x: the sample of one picture at the level of `firstStep`.
     ///   - denoise: what the network says about a sample at a level.
-    ///   - noise: standard normal values, as many as x; asked for in the order in which diffusers draws them.
+    ///   - noise: standard normal values; asked for in the order in which diffusers draws them.
     ///   - afterStep: called with x at `levelAfter(step:)`; what it returns is gone on with. Called twice for a step
     ///     that evaluates the network twice (Heun's), as diffusers' inpainting does.
     /// - Returns: the sample without noise.
     func sample(
-        _ x: [Float], from firstStep: Int, denoise: (_ x: [Float], _ level: NoiseLevel) throws -> Denoised,
-        noise: () -> [Float], afterStep: (_ index: Int, _ x: [Float]) throws -> [Float]
-    ) throws -> [Float]
+        _ x: Sample, from firstStep: Int, denoise: (_ x: Sample, _ level: NoiseLevel) throws -> Denoised,
+        noise: () -> Sample, afterStep: (_ index: Int, _ x: Sample) throws -> Sample
+    ) throws -> Sample
 }
 
 extension Sampler {
     /// x₀ noised to the level of a step (diffusers' add_noise): where image to image and inpainting start.
-    package func noised(_ x0: [Float], noise: [Float], step index: Int) -> [Float] {
+    package func noised(_ x0: Sample, noise: Sample, step index: Int) -> Sample {
         let level = levels[index]
-        return combined(level.alpha, x0, level.sigma, noise)
+        return level.alpha * x0 + level.sigma * noise
     }
 
     /// The level at which x lies after a step; nil after the last one, when it is clean.

@@ -38,9 +38,7 @@ struct SigmaPath: Sendable {
 
     /// dx/dσ = (x − x₀)/σ at a level. This is ε; but where σ is in the thousands float32 leaves a visible difference,
     /// and diffusers has it this way.
-    static func slope(of x: [Float], to x0: [Float], at level: NoiseLevel) -> [Float] {
-        var slope = combined(1, x, -1, x0)
-        for i in slope.indices { slope[i] /= level.sigma }
-        return slope
+    static func slope(of x: Sample, to x0: Sample, at level: NoiseLevel) -> Sample {
+        (x - x0) / level.sigma
     }
 }

@@ -32,62 +32,84 @@ struct UniPC: Sampler {
     }
 
     func sample(
-        _ x: [Float], from firstStep: Int, denoise: ([Float], NoiseLevel) throws -> Denoised,
-        noise: () -> [Float], afterStep: (Int, [Float]) throws -> [Float]
-    ) throws -> [Float] {
+        _ x: Sample, from firstStep: Int, denoise: (Sample, NoiseLevel) throws -> Denoised,
+        noise: () -> Sample, afterStep: (Int, Sample) throws -> Sample
+    ) throws -> Sample {
+        let predictors = (firstStep..<levels.count).map { predictor(at: $0, from: firstStep) }
+        let correctors = (firstStep..<levels.count).map { corrector(at: $0, from: firstStep) }
         var x = x
-        var history: [[Float]] = []  // predictions of x₀, newest first
-        var last: (x: [Float], order: Int)?  // the sample before the last prediction, and that one's order
+        var last = x  // the sample before the last prediction
+        var history = History(limit: config.solverOrder)  // predictions of x₀
         for index in firstStep..<levels.count {
             let x0 = limit.applied(to: try denoise(x, levels[index]).x0)
-            if let last, !config.disableCorrector.contains(index - 1) {
-                x = moved(last.x, to: index, history, order: last.order, corrected: x0) ?? x
-            }
-            history = [x0] + history.prefix(config.solverOrder - 1)
-            let left = config.lowerOrderFinal ? levels.count - index : config.solverOrder
-            let order = min(config.solverOrder, left, history.count)
-            last = (x, order)
-            x = moved(x, to: index + 1, history, order: order, corrected: nil) ?? x
+            if let move = correctors[index - firstStep] { x = move.applied(to: last, history, corrected: x0) }
+            history.add(x0)
+            last = x
+            if let move = predictors[index - firstStep] { x = move.applied(to: x, history) }
             x = try afterStep(index, x)
         }
         return x
     }
 
-    /// The sample at point `index`, from the one at the point before.
-    ///
-    /// - Parameters:
-    ///   - history: predictions of x₀ at the point before, the one before it, and so on.
-    ///   - corrected: the prediction at `index` itself, for the corrector.
-    /// - Returns: nil if the two points are the same.
-    private func moved(
-        _ x: [Float], to index: Int, _ history: [[Float]], order: Int, corrected: [Float]?
-    ) -> [Float]? {
+    /// From a point to the next one.
+    private func predictor(at index: Int, from firstStep: Int) -> Move? {
+        move(to: index + 1, order: order(at: index, from: firstStep), corrects: false)
+    }
+
+    /// From the point before to this one once more, now that its own prediction is known.
+    private func corrector(at index: Int, from firstStep: Int) -> Move? {
+        guard index > firstStep, !config.disableCorrector.contains(index - 1) else { return nil }
+        return move(to: index, order: order(at: index - 1, from: firstStep), corrects: true)
+    }
+
+    /// The order of a step: lower while few predictions are known, and at the end, for stability.
+    private func order(at index: Int, from firstStep: Int) -> Int {
+        let left = config.lowerOrderFinal ? levels.count - index : config.solverOrder
+        return min(config.solverOrder, left, index - firstStep + 1)
+    }
+
+    /// What makes the sample at point `index` of the one at the point before; nil if the two points are the same.
+    private func move(to index: Int, order: Int, corrects: Bool) -> Move? {
         let (from, to) = (points[index - 1], points[index])
         let h = to.lambda - from.lambda
         guard h > 0 else { return nil }
         let phi1 = expm1(-h)
         let b = usesBH1 ? -h : phi1
 
-        // Differences to the earlier predictions, each over its distance in λ, in steps.
+        // Distances in λ to the earlier predictions, in steps.
         var ratios: [Double] = []
         for earlier in 1..<max(order, 1) where h.isFinite {
             let ratio = (points[index - 1 - earlier].lambda - from.lambda) / h
             guard ratio < (ratios.last ?? 0) else { break }
             ratios.append(ratio)
         }
-        var differences = ratios.enumerated().map { position, ratio in
-            combined(Float(1 / ratio), history[position + 1], Float(-1 / ratio), history[0])
-        }
-        if let corrected {
-            differences.append(combined(1, corrected, -1, history[0]))
-            ratios.append(1)
-        }
+        let scales = ratios.map { 1 / $0 }
+        if corrects { ratios.append(1) }
         // The short orders are given by hand in the paper's code and in diffusers.
-        let weights = ratios.count == 1 ? [0.5] : Self.weights(ratios, h: h, b: b)
+        let weights = (ratios.count == 1 ? [0.5] : Self.weights(ratios, h: h, b: b)).map { -to.alpha * b * $0 }
+        return Move(
+            kept: to.sigma / from.sigma, newest: -to.alpha * phi1,
+            earlier: zip(scales, weights).map { (scale: $0, weight: $1) }, correction: corrects ? weights.last : nil)
+    }
 
-        var terms = [(Float(to.sigma / from.sigma), x), (Float(-to.alpha * phi1), history[0])]
-        terms += zip(weights, differences).map { (Float(-to.alpha * b * $0), $1) }
-        return weightedSum(terms)
+    /// A step of the predictor or the corrector as the weights of what it combines.
+    private struct Move {
+        let kept: Double
+        let newest: Double
+        /// Of the differences to earlier predictions, each over its distance in λ.
+        let earlier: [(scale: Double, weight: Double)]
+        /// Of the difference to the prediction at the step's end.
+        let correction: Double?
+
+        /// - Parameter history: predictions of x₀ at the step's start, the point before it, and so on
+        func applied(to x: Sample, _ history: History, corrected: Sample? = nil) -> Sample {
+            var moved = kept * x + newest * history[0]
+            for (index, (scale, weight)) in earlier.enumerated() {
+                moved += weight * (scale * history[index + 1] - scale * history[0])
+            }
+            if let corrected, let correction { moved += correction * (corrected - history[0]) }
+            return moved
+        }
     }
 
     /// Solves Σ_m ratio_m^(k−1)·weight_m = k!·φ_k(−h)·h/B for k = 1, 2, … (the paper's equation 5).

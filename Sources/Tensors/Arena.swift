@@ -3,7 +3,8 @@
 /// A network is run twice over the same shapes: first in planning mode, in which tensors get offsets but no memory
 /// and operations compute nothing, then for real. Allocation is first-fit over offsets and depends only on the order
 /// of requests, so the second run finds every tensor where the plan put it, and the peak is known in advance. After
-/// that a step allocates nothing.
+/// that a step allocates nothing: the arena keeps the tensors that it makes, and when nobody else holds one any more,
+/// its place is free and the object stands for the next tensor.
 package final class Arena {
     struct Block {
         var offset: Int
@@ -19,7 +20,9 @@ package final class Arena {
 
     private var memory: Memory?
     private var free: [Block] = []
-    private var live = 0
+    /// Tensors that are in use, or were so when they were last looked after.
+    private var lent: [Tensor] = []
+    private var idle: [Tensor] = []
     private var peak = 0
 
     // Cache lines, and an odd stride between power-of-two sized tensors is not needed: channels differ.
@@ -27,6 +30,8 @@ package final class Arena {
 
     package init() {
         free.reserveCapacity(256)
+        lent.reserveCapacity(256)
+        idle.reserveCapacity(256)
         reset()
     }
 
@@ -35,7 +40,8 @@ package final class Arena {
     /// - Throws: `TensorError` if a tensor of this arena is still alive, for the plan would give its place away; what
     ///   `body` throws; or that there is not enough memory
     package func plan(_ body: () throws -> Void) throws {
-        guard live == 0 else { throw TensorError("\(live) tensors of the last run are still in use") }
+        takeBack()
+        guard lent.isEmpty else { throw TensorError("\(lent.count) tensors of the last run are still in use") }
         isPlanning = true
         reset()
         do {
@@ -55,39 +61,62 @@ package final class Arena {
 
     /// Gives the memory back to the system; the next plan takes it again.
     package func releaseMemory() {
-        guard live == 0 else { return }
+        takeBack()
+        guard lent.isEmpty else { return }
         memory = nil
         capacity = 0
     }
 
     private func reset() {
+        takeBack()
+        // One that is still held belongs to its holder alone from now on.
+        lent.removeAll(keepingCapacity: true)
         free.removeAll(keepingCapacity: true)
         free.append(Block(offset: 0, count: Int.max / 8))
-        live = 0
         if isPlanning { peak = 0 }
     }
 
-    func allocate(_ count: Int) throws -> (Block, UnsafeMutablePointer<Float>, Memory?) {
+    /// A tensor whose values are undefined.
+    func tensor(_ shape: TensorShape) throws -> Tensor {
+        takeBack()
+        let count = (shape.byteCount + 3) / 4
         let rounded = max(1, (count + Self.granule - 1) / Self.granule) * Self.granule
         let index = free.firstIndex { $0.count >= rounded } ?? free.count - 1
         let block = Block(offset: free[index].offset, count: rounded)
         if !isPlanning, block.offset + rounded > capacity {
             unplannedCount += 1
-            let own = try Memory(byteCount: rounded * MemoryLayout<Float>.stride)
-            return (Block(offset: 0, count: 0), own.floats, own)
+            return try Tensor(shape)
         }
         free[index].offset += rounded
         free[index].count -= rounded
         if free[index].count == 0 { free.remove(at: index) }
-        live += 1
         peak = max(peak, block.offset + rounded)
-        let base = memory?.floats ?? Self.nowhere
-        return (block, isPlanning ? Self.nowhere : base + block.offset, nil)
+        let base = isPlanning ? Self.nowhere : (memory?.floats ?? Self.nowhere) + block.offset
+        let tensor = idle.popLast() ?? Tensor()
+        tensor.occupy(block, at: base, of: memory, shape)
+        lent.append(tensor)
+        return tensor
     }
 
-    func release(_ block: Block) {
-        guard block.count > 0 else { return }
-        live -= 1
+    /// Frees the places of tensors that nobody holds any more.
+    private func takeBack() {
+        var index = 0
+        while index < lent.count {
+            guard isKnownUniquelyReferenced(&lent[index]) else {
+                index += 1
+                continue
+            }
+            lent.swapAt(index, lent.count - 1)
+            let tensor = lent.removeLast()
+            release(tensor.block)
+            tensor.leave()
+            idle.append(tensor)
+            // What it held may be free now too.
+            index = 0
+        }
+    }
+
+    private func release(_ block: Block) {
         let next = free.firstIndex { $0.offset > block.offset } ?? free.count
         let joinsNext = next < free.count && free[next].offset == block.offset + block.count
         let joinsPrevious = next > 0 && free[next - 1].offset + free[next - 1].count == block.offset
@@ -105,6 +134,6 @@ package final class Arena {
         }
     }
 
-    // Where tensors lie while planning: never read or written.
-    private nonisolated(unsafe) static let nowhere = UnsafeMutablePointer<Float>.allocate(capacity: 1)
+    /// Where tensors lie while planning: never read or written.
+    nonisolated(unsafe) static let nowhere = UnsafeMutablePointer<Float>.allocate(capacity: 1)
 }

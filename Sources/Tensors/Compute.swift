@@ -59,8 +59,8 @@ package final class Compute {
     package func tensor(
         _ batch: Int, _ height: Int, _ width: Int, _ channels: Int, _ element: Element = .float32
     ) throws -> Tensor {
-        try Tensor(
-            batch: batch, height: height, width: width, channels: channels, element: element, arena: arena)
+        try arena.tensor(
+            TensorShape(batch: batch, height: height, width: width, channels: channels, element: element))
     }
 
     /// What a result that only feeds a product is stored as. Rows of an odd number of channels stay float32: the

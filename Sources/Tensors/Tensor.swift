@@ -4,40 +4,51 @@
 /// What flows from layer to layer is float32; what only feeds a product may be bfloat16. A tensor of an arena gives
 /// its place back when it is released.
 package final class Tensor {
-    package let batch: Int
-    package let height: Int
-    package let width: Int
-    package let channels: Int
-    package let element: Element
-    let raw: UnsafeMutableRawPointer
+    private var shape: TensorShape
+    private(set) var raw: UnsafeMutableRawPointer
     /// Means and squared deviations of its channels over blocks of pixels, [batch, blocks, 2, channels], where the
     /// operation that made it left them for a norm.
     package internal(set) var statistics: Tensor?
+    /// What `raw` lies in.
+    private var memory: Memory?
+    /// Its place in the arena that made it.
+    private(set) var block = Arena.Block(offset: 0, count: 0)
 
-    private let arena: Arena?
-    private let block: Arena.Block
-    private let memory: Memory?
+    package var batch: Int { shape.batch }
+    package var height: Int { shape.height }
+    package var width: Int { shape.width }
+    package var channels: Int { shape.channels }
+    package var element: Element { shape.element }
 
-    /// A tensor in the arena; its values are undefined.
-    init(batch: Int, height: Int, width: Int, channels: Int, element: Element, arena: Arena) throws {
-        (self.batch, self.height, self.width, self.channels) = (batch, height, width, channels)
-        self.element = element
-        self.arena = arena
-        let bytes = batch * height * width * element.rowStride(channels) * element.byteSize
-        let place = try arena.allocate((bytes + 3) / 4)
-        (block, memory) = (place.0, place.2)
-        raw = UnsafeMutableRawPointer(place.1)
+    /// A tensor without values, for the arena.
+    init() {
+        shape = TensorShape(batch: 0, height: 0, width: 0, channels: 0, element: .float32)
+        raw = UnsafeMutableRawPointer(Arena.nowhere)
+    }
+
+    /// Stands for other values from now on.
+    func occupy(_ block: Arena.Block, at base: UnsafeMutablePointer<Float>, of memory: Memory?, _ shape: TensorShape) {
+        (self.block, self.memory, self.shape) = (block, memory, shape)
+        raw = UnsafeMutableRawPointer(base)
+    }
+
+    /// Lets go of all that it held.
+    func leave() { (memory, statistics) = (nil, nil) }
+
+    /// A tensor with zeroed memory of its own.
+    init(_ shape: TensorShape) throws {
+        self.shape = shape
+        let own = try Memory(byteCount: shape.byteCount)
+        memory = own
+        raw = own.base
     }
 
     /// A tensor with zeroed memory of its own, for what outlives a run: inputs and text keys and values.
-    package init(batch: Int, height: Int, width: Int, channels: Int, element: Element = .float32) throws {
-        (self.batch, self.height, self.width, self.channels) = (batch, height, width, channels)
-        self.element = element
-        arena = nil
-        block = Arena.Block(offset: 0, count: 0)
-        let own = try Memory(byteCount: batch * height * width * element.rowStride(channels) * element.byteSize)
-        memory = own
-        raw = own.base
+    package convenience init(
+        batch: Int, height: Int, width: Int, channels: Int, element: Element = .float32
+    ) throws {
+        try self.init(
+            TensorShape(batch: batch, height: height, width: width, channels: channels, element: element))
     }
 
     /// A tensor with memory of its own, filled from values in memory order.
@@ -52,10 +63,7 @@ package final class Tensor {
     /// Tensors of one size as a batch, in memory of its own.
     package convenience init(stacking parts: [Tensor]) throws {
         guard let first = parts.first,
-            parts.allSatisfy({
-                ($0.batch, $0.height, $0.width, $0.channels, $0.element)
-                    == (first.batch, first.height, first.width, first.channels, first.element)
-            })
+            parts.allSatisfy({ $0.shape == first.shape })
         else { throw TensorError("tensors of different sizes do not make a batch") }
         try self.init(
             batch: parts.count * first.batch, height: first.height, width: first.width, channels: first.channels,
@@ -95,13 +103,11 @@ package final class Tensor {
         }
     }
 
-    deinit { arena?.release(block) }
-
     /// The same values in memory of their own, to outlive the arena.
     package func copy() throws -> Tensor {
         let copy = try Tensor(batch: batch, height: height, width: width, channels: channels, element: element)
         // While the arena is planned there is nothing behind a tensor.
-        if arena?.isPlanning != true { copy.raw.copyMemory(from: raw, byteCount: byteCount) }
+        if raw != UnsafeMutableRawPointer(Arena.nowhere) { copy.raw.copyMemory(from: raw, byteCount: byteCount) }
         return copy
     }
 
@@ -119,7 +125,7 @@ package final class Tensor {
         return raw.assumingMemoryBound(to: Float.self)
     }
     package var count: Int { batch * height * width * channels }
-    var byteCount: Int { rows * element.rowStride(channels) * element.byteSize }
+    var byteCount: Int { shape.byteCount }
     /// Pixels or tokens of one picture.
     package var pixels: Int { height * width }
     /// Rows of channels.
@@ -128,4 +134,15 @@ package final class Tensor {
     package var buffer: UnsafeMutableBufferPointer<Float> {
         UnsafeMutableBufferPointer(start: pointer, count: count)
     }
+}
+
+/// What a tensor holds.
+struct TensorShape: Equatable {
+    var batch: Int
+    var height: Int
+    var width: Int
+    var channels: Int
+    var element: Element
+
+    var byteCount: Int { batch * height * width * element.rowStride(channels) * element.byteSize }
 }

@@ -7,46 +7,46 @@ import Testing
 
 /// What one step of a picture asks of the system: the network, guidance, the sampler and the report of progress.
 @Suite(.serialized) struct StepAllocationTests {
-    /// Activations lie in the arena. What is left are the objects that stand for tensors, a hundred bytes each, and the
-    /// sampler's arrays of one picture's latents; measured: 6 to 16 of these, and 160 calls of malloc in all.
-    @Test(arguments: ["ddim", "euler", "dpm++2m", "unipc", "plms"], [false, true])
-    func activationsAreNotAllocated(sampler: String, lowMemory: Bool) async throws {
-        guard allocation_counting_works() else { return }
-        let model = try await Model.load(
-            from: Fixtures.path("pipeline-a"), options: LoadOptions(threads: 2, lowMemory: lowMemory))
+    @Test(arguments: SamplerName.allCases, [false, true])
+    func aStepAllocatesNothing(sampler: SamplerName, lowMemory: Bool) async throws {
         var request = TinyModel.request(steps: 8)
-        (request.sampler, request.width, request.height) = (sampler, 256, 256)
-        let run = try await model.countingSteps(request)
-        let latents = 4 * 32 * 32 * MemoryLayout<Float>.stride
-
-        #expect(run.activationBytes > 20 * latents && run.unplanned == 0)
-        // Up to the end of the first step room is made: the counter does see what is mapped.
-        #expect(!lowMemory || run.steps[0].maps > 0)
-        for step in run.steps.dropFirst(2) {
-            #expect(step.maps == 0 && step.calls > 0)
-            #expect(step.largest <= latents + 64)
-            #expect(step.bytes <= 17 * latents + 256 * step.calls)
-            #expect(step.calls < 250)
-        }
-        #expect(run.steps[5].calls == run.steps[6].calls)
+        request.sampler = sampler.rawValue
+        try await expectNothing(of: request, lowMemory: lowMemory)
     }
 
     /// Evaluations of other batches and of fewer layers are planned, and what they hand on has its place.
     @Test(arguments: ["ddim", "heun"], [false, true])
-    func shortcutsAllocateNoMoreThanWholeSteps(sampler: String, lowMemory: Bool) async throws {
-        guard allocation_counting_works() else { return }
-        let model = try await Model.load(
-            from: Fixtures.path("pipeline-a"), options: LoadOptions(threads: 2, lowMemory: lowMemory))
+    func shortcutsDoNotEither(sampler: String, lowMemory: Bool) async throws {
         var request = TinyModel.request(steps: 9)
-        (request.sampler, request.width, request.height) = (sampler, 256, 256)
-        (request.guidanceEnd, request.cacheInterval) = (0.5, 2)
+        (request.sampler, request.guidanceEnd, request.cacheInterval) = (sampler, 0.5, 2)
+        try await expectNothing(of: request, lowMemory: lowMemory)
+    }
+
+    @Test(arguments: ["pipeline-a", "pipeline-inpaint"])
+    func norDoesInpainting(model: String) async throws {
+        var request = TinyModel.request(steps: 8)
+        (request.sampler, request.guidanceRescale) = ("euler_a", 0.7)
+        request.initImage = try TinyModel.picture { UInt8($0 * 3 % 200 + $1 % 20) }
+        request.mask = try TinyModel.mask { x, _ in x > 30 }
+        try await expectNothing(of: request, model: model)
+    }
+
+    private func expectNothing(
+        of request: Request, model name: String = "pipeline-a", lowMemory: Bool = false
+    ) async throws {
+        guard allocation_counting_works() else { return }
+        var request = request
+        (request.width, request.height) = (256, 256)
+        let model = try await Model.load(
+            from: Fixtures.path(name), options: LoadOptions(threads: 2, lowMemory: lowMemory))
         let run = try await model.countingSteps(request)
         let latents = 4 * 32 * 32 * MemoryLayout<Float>.stride
 
-        #expect(run.unplanned == 0)
-        for step in run.steps.dropFirst(2) {
-            #expect(step.maps == 0 && step.calls > 0)
-            #expect(step.largest <= latents + 64)
+        #expect(run.activationBytes > 20 * latents && run.unplanned == 0)
+        // In the first step the threads get their scratch memory: the counter does see what is asked for.
+        #expect(run.steps[0].calls > 0 && (!lowMemory || run.steps[0].maps > 0))
+        for (index, step) in run.steps.enumerated().dropFirst() {
+            #expect(step.calls == 0 && step.maps == 0, "step \(index + 1): \(step)")
         }
     }
 }
@@ -56,7 +56,7 @@ extension Model {
     fileprivate func countingSteps(
         _ request: Request
     ) throws -> (steps: [allocation_counts], activationBytes: Int, unplanned: Int) {
-        let job = try PreparedRequest(request, folder: folder, scheduler: scheduler)
+        let job = try PreparedRequest(request, description: description, scheduler: scheduler)
         var steps: [allocation_counts] = []
         steps.reserveCapacity(100)
         var activations = 0

@@ -13,20 +13,21 @@ import Testing
             NoiseLevel(alpha: 1, sigma: 0.02, timestep: 1),
         ])
     func bothWaysComeBack(_ prediction: PredictionType, _ level: NoiseLevel) {
-        let x0: [Float] = [0.3, -1.2, 2, 0]
-        let epsilon: [Float] = [-0.4, 0.9, 1.5, -2]
+        let pool = SamplePool(count: 4)
+        let x0 = Sample([0.3, -1.2, 2, 0], in: pool)
+        let epsilon = Sample([-0.4, 0.9, 1.5, -2], in: pool)
         let parameterization = Parameterization(prediction)
-        let x = combined(level.alpha, x0, level.sigma, epsilon)
+        let x = level.alpha * x0 + level.sigma * epsilon
         let scale = parameterization.inputScale(at: level)
         let output =
             switch prediction {
             case .epsilon: epsilon
             case .sample: x0
-            case .velocity: combined(level.alpha * scale, epsilon, -level.sigma * scale, x0)
+            case .velocity: level.alpha * scale * epsilon - level.sigma * scale * x0
             }
         let denoised = parameterization.denoised(x: x, output: output, at: level)
-        #expect(relativeError(denoised.x0, x0) < 1e-6)
-        #expect(relativeError(denoised.epsilon, epsilon) < 2e-5)
+        #expect(relativeError(denoised.x0.values, x0.values) < 1e-6)
+        #expect(relativeError(denoised.epsilon.values, epsilon.values) < 2e-5)
         #expect(abs(scale * (level.alpha * level.alpha + level.sigma * level.sigma).squareRoot() - 1) < 1e-6)
     }
 }

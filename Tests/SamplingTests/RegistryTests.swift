@@ -129,12 +129,13 @@ import Testing
             sampler = try makeSampler(name, schedule: schedule, steps: steps, eta: nil, config: config)
         } catch is SamplingError { return }
         let parameterization = Parameterization(config.predictionType)
+        let pool = SamplePool(count: 3)
         for first in 0..<sampler.levels.count {
             let x = try sampler.sample(
-                [0.5, -1, 2], from: first,
-                denoise: { parameterization.denoised(x: $0, output: $0.map { $0 / 2 }, at: $1) },
-                noise: { [1, -1, 0.5] }, afterStep: { $1 })
-            #expect(x.allSatisfy { $0.isFinite }, "\(name) \(train) \(spacing) \(steps) from \(first)")
+                Sample([0.5, -1, 2], in: pool), from: first,
+                denoise: { parameterization.denoised(x: $0, output: $0 / 2, at: $1) },
+                noise: { Sample([1, -1, 0.5], in: pool) }, afterStep: { $1 })
+            #expect(x.values.allSatisfy { $0.isFinite }, "\(name) \(train) \(spacing) \(steps) from \(first)")
         }
     }
 }

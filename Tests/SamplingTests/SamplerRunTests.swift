@@ -45,12 +45,13 @@ import Testing
     private func result(
         of sampler: any Sampler, _ run: SamplingFixtures.Run, _ config: SchedulerConfig
     ) throws -> [Float] {
-        let clean = SamplingFixtures.clean
+        let pool = SamplePool(count: SamplingFixtures.count)
+        let clean = Sample(SamplingFixtures.clean, in: pool)
         let parameterization = Parameterization(config.predictionType)
         var generator = TorchGenerator(seed: 7)
-        let noise = generator.normal(clean.count)
+        let noise = generator.normal(in: pool)
         var first = 0
-        var x = noise.map { $0 * sampler.initialNoiseScale }
+        var x = sampler.initialNoiseScale * noise
         if let strength = run.strength {
             first = try firstStep(strength: strength, steps: run.steps)
             x = sampler.noised(clean, noise: noise, step: first)
@@ -59,15 +60,17 @@ import Testing
             x, from: first,
             denoise: { x, level in
                 let scale = parameterization.inputScale(at: level)
-                let output = SamplingFixtures.network(x.map { $0 * scale }, level.timestep)
-                return parameterization.denoised(x: x, output: output, at: level)
+                let output = SamplingFixtures.network((scale * x).values, level.timestep)
+                return parameterization.denoised(x: x, output: Sample(output, in: pool), at: level)
             },
-            noise: { generator.normal(clean.count) },
+            noise: { generator.normal(in: pool) },
             afterStep: { index, x in
                 guard run.inpaint == true else { return x }
                 let isLast = sampler.levelAfter(step: index) == nil
                 let original = isLast ? clean : sampler.noised(clean, noise: noise, step: index + 1)
-                return x.indices.map { SamplingFixtures.isKept($0) ? original[$0] : x[$0] }
-            })
+                let both = zip(original.values, x.values).enumerated()
+                return Sample(both.map { SamplingFixtures.isKept($0) ? $1.0 : $1.1 }, in: pool)
+            }
+        ).values
     }
 }

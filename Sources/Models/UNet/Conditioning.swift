@@ -10,6 +10,8 @@ package final class Conditioning {
     let addition: Tensor?
     /// Latent consistency models: [batch, 1, 1, timeConditionChannels].
     let timeCondition: Tensor?
+    /// Room for the skip connections of one evaluation after the other.
+    var skips: [Tensor] = []
 
     struct KeyValues {
         let key: Tensor

@@ -6,15 +6,25 @@ import Tensors
 ///
 /// - Returns: `channels` values, in single precision throughout, as the networks were trained with
 func sinusoidalEmbedding(_ timestep: Float, channels: Int, flipSinToCos: Bool, freqShift: Float) -> [Float] {
-    let half = channels / 2
     var values = [Float](repeating: 0, count: channels)
+    values.withUnsafeMutableBufferPointer {
+        writeSinusoids(of: timestep, flipSinToCos: flipSinToCos, freqShift: freqShift, to: $0)
+    }
+    return values
+}
+
+/// The same into `values`, all of them.
+private func writeSinusoids(
+    of timestep: Float, flipSinToCos: Bool, freqShift: Float, to values: UnsafeMutableBufferPointer<Float>
+) {
+    let half = values.count / 2
+    values.update(repeating: 0)
     for index in 0..<half {
         let exponent = -Float(log(10000.0)) * Float(index) / (Float(half) - freqShift)
         let phase = timestep * expf(exponent)
         values[flipSinToCos ? half + index : index] = sinf(phase)
         values[flipSinToCos ? index : half + index] = cosf(phase)
     }
-    return values
 }
 
 /// A guidance scale w as latent consistency models are told it: sinusoids of 1000·(w − 1) (Luo et al. 2023; diffusers'
@@ -83,8 +93,10 @@ struct TimeEmbedding: Sendable {
         let batch = conditioning.batch
         var input = try compute.tensor(batch, 1, 1, inChannels)
         if !compute.arena.isPlanning {
-            let row = features(timestep)
-            for index in 0..<batch { (input.pointer + index * inChannels).update(from: row, count: inChannels) }
+            for index in 0..<batch {
+                let row = input.pointer + index * inChannels
+                writeFeatures(of: timestep, to: UnsafeMutableBufferPointer(start: row, count: inChannels))
+            }
         }
         if let conditionProjection, let condition = conditioning.timeCondition {
             input = try conditionProjection(condition, compute, residual: input)
@@ -94,13 +106,17 @@ struct TimeEmbedding: Sendable {
         return try compute.silu(try embedding(input, compute, residual: added))
     }
 
-    private func features(_ timestep: Float) -> [Float] {
+    private func writeFeatures(of timestep: Float, to values: UnsafeMutableBufferPointer<Float>) {
         guard let fourierWeight else {
-            return sinusoidalEmbedding(
-                timestep, channels: inChannels, flipSinToCos: config.flipSinToCos, freqShift: config.freqShift)
+            return writeSinusoids(
+                of: timestep, flipSinToCos: config.flipSinToCos, freqShift: config.freqShift, to: values)
         }
-        let phases = fourierWeight.withValues { $0.map { timestep * $0 * 2 * Float.pi } }
-        let (sines, cosines) = (phases.map(sinf), phases.map(cosf))
-        return config.flipSinToCos ? cosines + sines : sines + cosines
+        fourierWeight.withValues { weights in
+            for (index, weight) in weights.enumerated() {
+                let phase = timestep * weight * 2 * Float.pi
+                values[config.flipSinToCos ? weights.count + index : index] = sinf(phase)
+                values[config.flipSinToCos ? index : weights.count + index] = cosf(phase)
+            }
+        }
     }
 }

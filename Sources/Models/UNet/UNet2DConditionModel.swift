@@ -111,13 +111,12 @@ package struct UNet2DConditionModel: Sendable {
     ) throws -> Tensor {
         let state = try state(timestep, conditioning, compute)
         var h = try entrance(latents, compute)
-        var skips: [Tensor] = []
-        skips.reserveCapacity(64)
-        skips.append(h)
-        for block in downBlocks { h = try block(h, skips: &skips, state) }
+        defer { conditioning.skips.removeAll(keepingCapacity: true) }
+        conditioning.skips.append(h)
+        for block in downBlocks { h = try block(h, skips: &conditioning.skips, state) }
         if let midBlock { h = try midBlock(h, state) }
         for (index, block) in upBlocks.enumerated() {
-            h = try block(h, skips: &skips, state, keeping: index == upBlocks.count - 1 ? deep : nil)
+            h = try block(h, skips: &conditioning.skips, state, keeping: index == upBlocks.count - 1 ? deep : nil)
         }
         return try exit(h, compute)
     }
@@ -130,10 +129,12 @@ package struct UNet2DConditionModel: Sendable {
         _ latents: Tensor, timestep: Float, _ conditioning: Conditioning, _ compute: Compute, deep: DeepFeatures
     ) throws -> Tensor {
         let state = try state(timestep, conditioning, compute)
-        var skips = [try entrance(latents, compute)]
-        skips.append(try downBlocks[0].layer(0, skips[0], state))
+        let entered = try entrance(latents, compute)
+        defer { conditioning.skips.removeAll(keepingCapacity: true) }
+        conditioning.skips.append(entered)
+        conditioning.skips.append(try downBlocks[0].layer(0, entered, state))
         let widest = upBlocks[upBlocks.count - 1]
-        let h = try widest(deep.features, skips: &skips, state, from: widest.firstOutermost)
+        let h = try widest(deep.features, skips: &conditioning.skips, state, from: widest.firstOutermost)
         return try exit(h, compute)
     }
 

@@ -1,6 +1,17 @@
 /// A source of standard normal values that some other program has too.
 package protocol NoiseGenerator: Sendable {
-    mutating func normal(_ count: Int) -> [Float]
+    /// Writes standard normal values. What is drawn depends on how many are asked for at a time.
+    mutating func fill(_ values: UnsafeMutableBufferPointer<Float>)
+}
+
+extension NoiseGenerator {
+    package mutating func normal(_ count: Int) -> [Float] {
+        var values = [Float](repeating: 0, count: max(count, 0))
+        values.withUnsafeMutableBufferPointer { fill($0) }
+        return values
+    }
+
+    package mutating func normal(in pool: SamplePool) -> Sample { Sample(in: pool) { fill($0) } }
 }
 
 /// Whose values the noise has.

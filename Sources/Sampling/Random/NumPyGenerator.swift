@@ -15,7 +15,9 @@ package struct NumPyGenerator: NoiseGenerator {
 
     package init(seed: UInt64) { twister = MersenneTwister(seed: UInt32(truncatingIfNeeded: seed)) }
 
-    package mutating func normal(_ count: Int) -> [Float] { (0..<max(count, 0)).map { _ in Float(next()) } }
+    package mutating func fill(_ values: UnsafeMutableBufferPointer<Float>) {
+        for index in values.indices { values[index] = Float(next()) }
+    }
 
     private mutating func next() -> Double {
         if let value = kept {

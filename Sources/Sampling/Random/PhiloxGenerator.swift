@@ -19,17 +19,17 @@ package struct PhiloxGenerator: NoiseGenerator {
         key = (UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32))
     }
 
-    package mutating func normal(_ count: Int) -> [Float] {
-        defer { call &+= 1 }
-        return (0..<max(count, 0)).map { index in
-            let index = UInt64(index)
+    package mutating func fill(_ values: UnsafeMutableBufferPointer<Float>) {
+        for place in values.indices {
+            let index = UInt64(place)
             let words = Self.philox(
                 SIMD4(call, 0, UInt32(truncatingIfNeeded: index), UInt32(truncatingIfNeeded: index >> 32)),
                 key)
             let u = Float(words[0]) * 0x1p-32 + 0x1p-33
             let v = Float(words[1]) * (2 * Float.pi * 0x1p-32) + 2 * Float.pi * 0x1p-33
-            return (-2 * log(u)).squareRoot() * sin(v)
+            values[place] = (-2 * log(u)).squareRoot() * sin(v)
         }
+        call &+= 1
     }
 
     private static func philox(_ counter: SIMD4<UInt32>, _ key: (UInt32, UInt32)) -> SIMD4<UInt32> {

@@ -19,16 +19,19 @@ package struct TorchGenerator: NoiseGenerator {
 
     package init(seed: UInt64) { twister = MersenneTwister(seed: UInt32(truncatingIfNeeded: seed)) }
 
-    package mutating func normal(_ count: Int) -> [Float] {
-        guard count >= 16 else { return (0..<max(count, 0)).map { _ in Float(scalarNormal()) } }
-        var values = (0..<count).map { _ in uniform() }
-        for start in stride(from: 0, through: count - 16, by: 16) { toNormals(&values, start) }
+    package mutating func fill(_ values: UnsafeMutableBufferPointer<Float>) {
+        let count = values.count
+        guard count >= 16 else {
+            for index in values.indices { values[index] = Float(scalarNormal()) }
+            return
+        }
+        for index in values.indices { values[index] = uniform() }
+        for start in stride(from: 0, through: count - 16, by: 16) { toNormals(values, start) }
         if count % 16 != 0 {
             // The rest is not a block: the last 16 values are drawn again and become one.
             for index in count - 16..<count { values[index] = uniform() }
-            toNormals(&values, count - 16)
+            toNormals(values, count - 16)
         }
-        return values
     }
 
     /// 0..<1 in steps of 2⁻²⁴
@@ -53,7 +56,7 @@ package struct TorchGenerator: NoiseGenerator {
     }
 
     /// Box–Muller on 16 uniforms: the first eight are radii and become the cosines' values.
-    private func toNormals(_ values: inout [Float], _ start: Int) {
+    private func toNormals(_ values: UnsafeMutableBufferPointer<Float>, _ start: Int) {
         let twoPi = Float(2 * Double.pi)
         for index in start..<start + 8 {
             let radius = (-2 * CephesMath.log(1 - values[index])).squareRoot()

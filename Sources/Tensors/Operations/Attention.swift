@@ -1,10 +1,5 @@
 import CKernels
 
-private struct AttentionJob {
-    let table: OpaquePointer
-    var attention: limn_attention
-}
-
 private struct TransposeJob {
     let element: limn_element
     let values: UnsafeRawPointer
@@ -60,12 +55,9 @@ extension Compute {
             .attention, tasks: limn_attention_tasks(kernels.table, &a),
             scratch: limn_attention_scratch(kernels.table, &a),
             operations: 4 * Double(q.rows) * Double(k.pixels) * Double(heads * dim),
-            AttentionJob(table: kernels.table, attention: a)
+            KernelJob(table: kernels.table, operation: a)
         ) { context, task, scratch in
-            let job = context.assumingMemoryBound(to: AttentionJob.self)
-            withUnsafePointer(to: job.pointee.attention) {
-                limn_attention_task(job.pointee.table, $0, task, scratch)
-            }
+            KernelJob<limn_attention>.open(context) { limn_attention_task($0, $1, task, scratch) }
         }
         return output
     }

@@ -15,11 +15,6 @@ package struct ConvolutionGeometry: Sendable {
     }
 }
 
-private struct ConvolutionJob {
-    let table: OpaquePointer
-    var convolution: limn_convolution
-}
-
 private struct ConversionJob {
     let table: OpaquePointer
     let x: UnsafePointer<Float>
@@ -198,12 +193,9 @@ extension Compute {
         try run(
             kind, tasks: limn_convolution_tasks(kernels.table, &c),
             scratch: limn_convolution_scratch(kernels.table, &c), operations: operations,
-            ConvolutionJob(table: kernels.table, convolution: c)
+            KernelJob(table: kernels.table, operation: c)
         ) { context, task, scratch in
-            let job = context.assumingMemoryBound(to: ConvolutionJob.self)
-            withUnsafePointer(to: job.pointee.convolution) {
-                limn_convolution_task(job.pointee.table, $0, task, scratch)
-            }
+            KernelJob<limn_convolution>.open(context) { limn_convolution_task($0, $1, task, scratch) }
         }
     }
 }
