@@ -10,7 +10,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 HELPERS = {"common", "runs", "make_fixtures"}
 # Pipelines use the tokenizers' fixtures; the rest does not care.
-FIRST = ["tokenization", "tokenizers", "models"]
+FIRST = ["tokenization", "tokenizers", "models", "pipelines"]
 
 
 def main():
