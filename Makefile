@@ -8,6 +8,8 @@ PREFIX ?= /usr/local
 BENCH_FLAGS ?=
 # More flags for `make compare`, such as COMPARE_FLAGS=--quick.
 COMPARE_FLAGS ?=
+# How many damaged files `make fuzz` reads.
+FUZZ_RUNS ?= 1000000
 # Minutes that `make train` may spend in training, and where its checkpoints are. More flags: TRAIN_FLAGS.
 MINUTES ?= 60
 TRAINING ?= training
@@ -60,6 +62,10 @@ test-all: test ## run the tests with each set of kernels, and under the sanitize
 		-Xcc -fsanitize-trap=undefined --scratch-path .build-undefined --filter 'TensorsTests|ModelsTests'
 	@echo "== sanitizer: thread" && TSAN_OPTIONS=allocator_may_return_null=1 \
 		$(TEST) --sanitize thread --scratch-path .build-thread --filter 'TensorsTests|ModelsTests|LimnTests'
+
+.PHONY: fuzz
+fuzz: setup ## damage files at random and read them: FUZZ_RUNS=1000000
+	LIMN_FUZZ_RUNS=$(FUZZ_RUNS) $(TEST) --scratch-path $(tests) --filter FuzzTests
 
 .PHONY: bench
 bench: build ## time the networks on random weights

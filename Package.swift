@@ -51,6 +51,8 @@ let package = Package(
         .testTarget(
             name: "LimnTests",
             dependencies: ["Limn", "Checkpoints", "Images", "Sampling", "TestSupport", "AllocationCounting"]),
+        .testTarget(
+            name: "FuzzTests", dependencies: ["Checkpoints", "Tokenizers", "TestSupport", "AllocationCounting"]),
         .testTarget(name: "LimnCLITests", dependencies: ["Limn", "Images", "Checkpoints", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6],

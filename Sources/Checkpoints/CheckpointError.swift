@@ -30,6 +30,14 @@ package struct CheckpointError: Error, Equatable, Sendable, CustomStringConverti
         CheckpointError(path: path, problem: "cannot \(action): \(reason(code))")
     }
 
+    /// Such values would only show as a black picture at the end.
+    static func notFinite(_ path: String, _ tensor: String) -> CheckpointError {
+        CheckpointError(
+            path: path, tensor: tensor,
+            problem: "it has values that are infinite or no numbers (NaN): its training went wrong, or the file is "
+                + "damaged; get another version of the model")
+    }
+
     /// strerror is not safe to call from several threads and knows no remedies, so the likely codes are spelled out.
     private static func reason(_ code: Int32) -> String {
         switch code {

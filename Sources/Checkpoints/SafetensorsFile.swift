@@ -11,9 +11,10 @@ package final class SafetensorsFile: TensorSource {
     private let ranges: [String: Range<Int>]
 
     /// - Throws: `CheckpointError` if the file cannot be opened or breaks a rule of the format.
-    package init(path: String) throws {
-        let file = try MappedFile(path: path)
-        let header = try file.withBytes { try SafetensorsHeader($0, path: path) }
+    package convenience init(path: String) throws { try self.init(file: try MappedFile(path: path)) }
+
+    init(file: MappedFile) throws {
+        let header = try file.withBytes { try SafetensorsHeader($0, path: file.path) }
         var tensors: [String: TensorInfo] = [:]
         var ranges: [String: Range<Int>] = [:]
         tensors.reserveCapacity(header.entries.count)
@@ -23,7 +24,7 @@ package final class SafetensorsFile: TensorSource {
                 name: entry.name, dtype: entry.dtype, shape: entry.shape, byteCount: entry.end - entry.begin)
             ranges[entry.name] = header.dataStart + entry.begin..<header.dataStart + entry.end
         }
-        self.path = path
+        path = file.path
         self.tensors = tensors
         self.ranges = ranges
         self.file = file

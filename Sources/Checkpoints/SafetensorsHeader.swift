@@ -64,12 +64,12 @@ struct SafetensorsHeader {
     /// Says so when the file is something else that people often hold for weights.
     private static func otherFormat(_ file: UnsafeRawBufferPointer) -> String? {
         if file.starts(with: "PK\u{3}\u{4}".utf8) || (file[0] == 0x80 && file[1] < 6) {
-            return "this is a PyTorch pickle, not a safetensors file; only safetensors are read"
+            return "this is a PyTorch pickle, not a safetensors file"
         }
         if file.starts(with: "version ".utf8) {
             return "this is a Git LFS pointer, not the file itself; run `git lfs pull`"
         }
-        if file.starts(with: "GGUF".utf8) { return "this is a GGUF file; only safetensors are read" }
+        if file.starts(with: "GGUF".utf8) { return "this is a GGUF file, not a safetensors file" }
         return nil
     }
 

@@ -30,6 +30,14 @@ func scratchBlock(_ count: Int, path: String, tensor: String) throws -> Scratch.
     return block
 }
 
+func scratchBytes(_ count: Int, path: String, tensor: String) throws -> Scratch.Block {
+    guard let block = Scratch.take(max(count, 1)) else {
+        throw CheckpointError(
+            path: path, tensor: tensor, problem: "there is not enough memory for its \(count) bytes")
+    }
+    return block
+}
+
 /// The last scratch memory is kept for the next tensor: a gigabyte of fresh pages, which the system clears, takes
 /// longer than converting what is written into them.
 enum Scratch {

@@ -32,13 +32,25 @@ package struct TensorInfo: Sendable, Equatable {
     package let name: String
     package let dtype: DType
     package let shape: [Int]
+    /// Bytes of the values as they are read, which a quantized tensor has more of than its file.
     package let byteCount: Int
+    /// What the file has in place of the dtype, which the values then are turned into.
+    package let quantization: Quantization?
 
-    package init(name: String, dtype: DType, shape: [Int], byteCount: Int) {
+    package init(name: String, dtype: DType, shape: [Int], byteCount: Int, quantization: Quantization? = nil) {
         self.name = name
         self.dtype = dtype
         self.shape = shape
         self.byteCount = byteCount
+        self.quantization = quantization
+    }
+
+    /// What the file has the values as: "F16", "Q4_K".
+    package var storedType: String { quantization?.rawValue ?? dtype.rawValue }
+
+    /// Bytes that the values take in the file.
+    package var storedByteCount: Int {
+        quantization.map { elementCount / $0.blockCount * $0.blockSize } ?? byteCount
     }
 
     package var elementCount: Int { byteCount / dtype.byteSize }

@@ -1,3 +1,4 @@
+import CKernels
 import Synchronization
 
 /// One component's weights under a key prefix. Every key that is read is ticked off, so that nothing missing or
@@ -74,7 +75,8 @@ package struct Weights: Sendable {
     ///
     /// - Parameter shape: must be the stored shape, except that a matrix [m, n] and a 1×1 convolution
     ///   [m, n, 1, 1] are the same thing.
-    /// - Throws: `CheckpointError` naming file, full key, and both shapes; or what `body` throws.
+    /// - Throws: `CheckpointError` naming file, full key, and both shapes, or a value that is not finite; or what
+    ///   `body` throws.
     package func read<R>(
         _ key: String, shape: [Int], _ body: (UnsafeBufferPointer<Float>) throws -> R
     ) throws -> R {
@@ -86,13 +88,16 @@ package struct Weights: Sendable {
 
     /// A tensor in the form that the file has it in, ticked off like one that is read.
     ///
-    /// - Throws: as `read` does
+    /// - Throws: as `read` does, but for the values, which are not looked at
     package func stored(_ key: String, shape: [Int]) throws -> StoredTensor {
         switch backing {
         case .checkpoint(let ledger): try ledger.stored(full(key), shape: shape)
         case .random(let tensors): try tensors.stored(full(key), shape: shape)
         }
     }
+
+    /// What to say of a tensor with an infinite value, or one that is no number.
+    package func notFinite(_ key: String) -> CheckpointError { .notFinite(path, full(key)) }
 
     /// Makes sure that every tensor of the whole source was read, apart from those that the rules let be.
     ///
@@ -132,7 +137,12 @@ private final class Ledger: Sendable {
                 try body(UnsafeBufferPointer(floats))
             }
         }
-        return try source.withFloat32(fileKey, body)
+        return try source.withFloat32(fileKey) { floats in
+            guard limn_stored_is_finite(LIMN_STORED_F32, floats.baseAddress, floats.count) else {
+                throw CheckpointError.notFinite(source.path, key)
+            }
+            return try body(floats)
+        }
     }
 
     func stored(_ key: String, shape: [Int]) throws -> StoredTensor {

@@ -34,7 +34,7 @@ package struct Conv2D: Sendable {
             side: source.side,
             isDoubled: isDoubled)
         packed = try PackedWeights(
-            parts: [try source.weights.stored("weight", shape: [outChannels, inChannels, kernel, kernel])], bias: bias,
+            parts: [try source.stored("weight", shape: [outChannels, inChannels, kernel, kernel])], bias: bias,
             inChannels: inChannels, outChannels: outChannels, kernelHeight: kernel, kernelWidth: kernel,
             activation: activation, algorithm: source.compute.algorithm(for: shape), compute: source.compute)
         self.geometry = geometry

@@ -9,7 +9,7 @@ package struct Embedding: Sendable {
 
     package init(_ source: LayerSource, count: Int, channels: Int) throws {
         // In the form that the file has it; few of its rows are ever looked up.
-        let stored = try source.weights.stored("weight", shape: [count, channels])
+        let stored = try source.stored("weight", shape: [count, channels])
         let staysMapped = source.compute.weights != nil || source.compute.arena.isPlanning
         table = staysMapped ? stored : try stored.copied(path: source.weights.path)
         self.count = count

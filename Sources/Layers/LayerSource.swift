@@ -41,6 +41,18 @@ package struct LayerSource {
     /// The source of element `index` of a module list.
     package func callAsFunction(_ key: String, _ index: Int) -> LayerSource { self("\(key).\(index)") }
 
+    /// A weight in the form that its file has it in, all of whose values are finite.
+    ///
+    /// - Throws: `CheckpointError` that names the tensor
+    func stored(_ key: String, shape: [Int]) throws -> StoredTensor {
+        let stored = try weights.stored(key, shape: shape)
+        // Who only plans reads no values. The kernels will read them next, so that this brings them into the cache.
+        if compute.arena.isPlanning { return stored }
+        guard compute.isFinite(stored) else { throw weights.notFinite(key) }
+        if compute.weights != nil { stored.release() }
+        return stored
+    }
+
     /// A parameter that is used as it is.
     func array(_ key: String, count: Int) throws -> [Float] {
         try weights.read(key, shape: [count]) { Array($0) }

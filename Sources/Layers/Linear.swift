@@ -13,7 +13,7 @@ package struct Linear: Sendable {
         let rows = activation == .geglu ? 2 * outChannels : outChannels
         let bias = bias ? try source.array("bias", count: rows) : nil
         packed = try PackedWeights(
-            parts: [try source.weights.stored("weight", shape: [rows, inChannels])], bias: bias,
+            parts: [try source.stored("weight", shape: [rows, inChannels])], bias: bias,
             inChannels: inChannels, outChannels: outChannels, activation: activation,
             operands: source.linearOperands, compute: source.compute)
     }
@@ -22,7 +22,7 @@ package struct Linear: Sendable {
     package init(joining sources: [LayerSource], in inChannels: Int, out outChannels: Int, bias: Bool) throws {
         guard let first = sources.first else { throw TensorError("no layers to join") }
         packed = try PackedWeights(
-            parts: try sources.map { try $0.weights.stored("weight", shape: [outChannels, inChannels]) },
+            parts: try sources.map { try $0.stored("weight", shape: [outChannels, inChannels]) },
             bias: bias ? try sources.flatMap { try $0.array("bias", count: outChannels) } : nil,
             inChannels: inChannels, outChannels: sources.count * outChannels,
             operands: first.linearOperands, compute: first.compute)

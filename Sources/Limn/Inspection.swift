@@ -76,10 +76,7 @@ public struct Inspection: Sendable, Encodable {
             inspectFolder(listsTensors)
             isLoadable = problems.isEmpty
         } else {
-            let source = try withLimnErrors { () -> any TensorSource in
-                if path.hasSuffix(".json") { return try ShardedSafetensors(indexPath: path) }
-                return try SafetensorsFile(path: path)
-            }
+            let source = try withLimnErrors { try openTensors(file: path) }
             kind = Self.kind(of: source)
             isLoadable = false
             parts = [Part(name: Self.lastComponent(path), source, listsTensors)]

@@ -28,7 +28,9 @@ struct SeparateAutoencoder {
             source = try openTensors(folder: folder, base: ModelParts.Part.vae.base)
         } else {
             let path = isFolder ? try Self.tinyDecoder(in: path) : path
-            let file = try AutoencoderFile(try Self.open(path)) { try Self.encoder(beside: path).map(Self.open) }
+            let file = try AutoencoderFile(try openTensors(file: path)) {
+                try Self.encoder(beside: path).map { try openTensors(file: $0) }
+            }
             let shapes = TensorShapes(file.source)
             source = file.source
             switch file.kind {
@@ -42,8 +44,6 @@ struct SeparateAutoencoder {
     }
 
     private static func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
-
-    private static func open(_ file: String) throws -> any TensorSource { try SafetensorsFile(path: file) }
 
     /// The folder that has the configuration: this one, or a model's `vae/`; nil if it is in neither.
     private static func folder(_ path: String) throws -> String? {
@@ -61,7 +61,9 @@ struct SeparateAutoencoder {
     /// The file of TAESD's decoder.
     private static func tinyDecoder(in folder: String) throws -> String {
         let names = ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted()
-        let decoders = names.filter { $0.hasSuffix("_decoder.safetensors") }
+        let decoders =
+            [".safetensors", ".pth"].lazy.map { ending in names.filter { $0.hasSuffix("_decoder" + ending) } }
+            .first { !$0.isEmpty } ?? []
         guard let decoder = decoders.first else {
             throw LimnError(
                 "\(folder): there is no VAE in it: neither config.json nor a file like taesd_decoder.safetensors")

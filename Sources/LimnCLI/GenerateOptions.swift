@@ -29,7 +29,7 @@ struct WordOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            A VAE in the place of the model's own: a folder as diffusers has it, or a safetensors file with the names \
+            A VAE in the place of the model's own: a folder as diffusers has it, or a file of weights with the names \
             of diffusers or of the original code.
             """,
             valueName: "path"),
@@ -38,7 +38,7 @@ struct WordOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "A tiny autoencoder (TAESD) to decode with, faster and coarser: a folder or a safetensors file.",
+            "A tiny autoencoder (TAESD) to decode with, faster and coarser: a folder or a file of weights.",
             valueName: "path"),
         completion: .file(extensions: ["safetensors"]))
     var taesd: String?

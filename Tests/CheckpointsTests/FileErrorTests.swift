@@ -11,7 +11,7 @@ struct FileErrorTests {
 
     private func refused(_ path: String, _ words: String, sourceLocation: SourceLocation = #_sourceLocation) {
         expectError(words, sourceLocation: sourceLocation) { _ = try SafetensorsFile(path: path) }
-        expectError(words, sourceLocation: sourceLocation) { _ = try ShardedSafetensors(indexPath: path) }
+        expectError(words, sourceLocation: sourceLocation) { _ = try ShardedTensors(indexPath: path) }
     }
 
     @Test func missing() throws {

@@ -17,8 +17,8 @@ struct ShardedTests {
             to: folder.file("two.safetensors"))
     }
 
-    private func open(_ index: String) throws -> ShardedSafetensors {
-        try ShardedSafetensors(indexPath: folder.write(Array(index.utf8), to: "m.safetensors.index.json"))
+    private func open(_ index: String) throws -> ShardedTensors {
+        try ShardedTensors(indexPath: folder.write(Array(index.utf8), to: "m.safetensors.index.json"))
     }
 
     private func refused(
@@ -106,13 +106,50 @@ struct OpenTensorsTests {
             }
         }
         refused("model.safetensors, model.safetensors.index.json, model.fp16.safetensors")
-        try folder.write([], to: "pytorch_model.bin")
-        refused("There is \"pytorch_model.bin\", but only safetensors are read", "model.safetensors")
+        try folder.write([], to: "flax_model.msgpack")
+        refused(
+            "There is \"flax_model.msgpack\", but a model's folder has its weights under one of", "pytorch_model.bin")
         expectError("cannot open the folder", "no such") {
             _ = try openTensors(folder: folder.file("none"), base: "model")
         }
         expectError("cannot open the folder") {
-            _ = try openTensors(folder: folder.file("pytorch_model.bin"), base: "model")
+            _ = try openTensors(folder: folder.file("flax_model.msgpack"), base: "model")
         }
+    }
+}
+
+/// What a file is decides its content, whatever its name.
+struct OpenFileTests {
+    private let folder: TemporaryFolder
+
+    init() throws { folder = try TemporaryFolder() }
+
+    private func refused(_ bytes: [UInt8], _ words: String, sourceLocation: SourceLocation = #_sourceLocation) throws {
+        let path = try folder.write(bytes, to: "weights.ckpt")
+        expectError("weights.ckpt: ", words, sourceLocation: sourceLocation) { _ = try openTensors(file: path) }
+    }
+
+    @Test func safetensorsByAnyName() throws {
+        let path = folder.file("weights.ckpt")
+        try SafetensorsWriter.write([OutputTensor(name: "a", shape: [1], values: [5])], to: path)
+        #expect(try openTensors(file: path).float32("a") == [5])
+        try folder.write(Array(#"{"weight_map":{"a":"weights.ckpt"}}"#.utf8), to: "index")
+        #expect(try openTensors(file: folder.file("index")).float32("a") == [5])
+    }
+
+    @Test func indexOfAnIndex() throws {
+        let index = try folder.write(Array(#"{"weight_map":{"a":"index.json"}}"#.utf8), to: "index.json")
+        expectError("index.json", "weights were expected") { _ = try openTensors(file: index) }
+    }
+
+    @Test func otherFilesAreNamed() throws {
+        try refused([], "the file is empty")
+        try refused(Array("version https://git-lfs.github.com/spec/v1\noid sha256:1\n".utf8), "git lfs pull")
+        try refused(Array("<!DOCTYPE html>".utf8), "this is a web page")
+        try refused(Array("tjgg\u{3}\0\0\0".utf8), "from before GGUF")
+        try refused([0x89, 0x48, 0x44, 0x46, 13, 10, 26, 10], "HDF5")
+        try refused(Array("what is this?".utf8), "no file of weights that limn knows")
+        expectError("no such file") { _ = try openTensors(file: folder.file("none")) }
+        expectError("it is a folder") { _ = try openTensors(file: folder.path) }
     }
 }

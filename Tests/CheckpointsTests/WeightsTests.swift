@@ -25,6 +25,27 @@ struct WeightsTests {
         try root.finish()
     }
 
+    /// In the first and the last place, whatever the count of values that are looked at in one go.
+    @Test(arguments: [1, 5, 4_096, 4_097, 10_000]) func valuesThatAreNotFiniteAreRefused(count: Int) throws {
+        let folder = try TemporaryFolder()
+        for value in [Float.nan, .infinity, -.infinity, .greatestFiniteMagnitude] {
+            for place in [0, count - 1] {
+                var values = [Float](repeating: 1, count: count)
+                values[place] = value
+                try SafetensorsWriter.write(
+                    [OutputTensor(name: "norm.bias", shape: [count], values: values)], to: folder.file("w"))
+                let weights = Weights(try openTensors(file: folder.file("w"))).scoped("norm")
+                if value.isFinite {
+                    #expect(try read(weights, "bias", [count]) == values)
+                } else {
+                    expectError("tensor \"norm.bias\"", "infinite or no numbers") {
+                        _ = try read(weights, "bias", [count])
+                    }
+                }
+            }
+        }
+    }
+
     @Test func missingAndMisshapen() throws {
         let root = weights(["a.weight": [2, 3]])
         expectError("memory.safetensors", "tensor \"a.bias\"", "missing", "[3]") {

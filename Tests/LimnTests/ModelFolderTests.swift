@@ -129,6 +129,40 @@ import Testing
         #expect(text.contains("conv_in.bias") && text.contains("[3]"), "\(text)")
     }
 
+    /// One value of a weight, a bias, a norm and an embedding, in float32 and in the half precisions.
+    @Test(arguments: [
+        ("unet", "conv_in.weight"), ("unet", "down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q.weight"),
+        ("unet", "conv_out.bias"), ("vae", "decoder.conv_norm_out.weight"),
+        ("text_encoder", "text_model.embeddings.token_embedding.weight"),
+    ])
+    func valuesThatAreNotFiniteAreNamed(part: String, name: String) async throws {
+        let base = part == "text_encoder" ? "model" : "diffusion_pytorch_model"
+        let source = try SafetensorsFile(path: Fixtures.path("pipeline-a/\(part)/\(base).safetensors"))
+        for (dtype, bad) in [
+            (DType.f32, [0, 0, 0x80, 0x7F]), (.f16, [0x01, 0xFE]), (.bf16, [0xC0, 0x7F]),
+        ] as [(DType, [UInt8])] {
+            let tensors = try source.tensors.values.map { info in
+                guard info.name == name else {
+                    return OutputTensor(name: info.name, shape: info.shape, values: try source.float32(info.name))
+                }
+                let count = info.elementCount
+                return OutputTensor(
+                    name: name, dtype: dtype, shape: info.shape,
+                    bytes: [UInt8](repeating: 0, count: (count - 1) * dtype.byteSize) + bad)
+            }
+            let folder = try copy {
+                try SafetensorsWriter.write(tensors, to: $0.file("\(part)/\(base).safetensors"))
+            }
+            let text = await failure(folder)
+            #expect(text.contains(name.replacing("text_model.", with: "")) && text.contains("NaN"), "\(text)")
+            let small = await message {
+                let options = LoadOptions(threads: 2, lowMemory: true)
+                _ = try await Model.load(from: folder.path, options: options)
+            }
+            #expect(small?.contains("NaN") == true, "\(small ?? "no error")")
+        }
+    }
+
     @Test func whatIsNoFolderIsSaid() async throws {
         let none = await message { _ = try await Model.load(from: "/nowhere/at/all") }
         #expect(none?.contains("/nowhere/at/all") == true)

@@ -9,6 +9,10 @@ package enum Fixtures {
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
 
     package static func path(_ name: String) -> String { folder + "/" + name }
+
+    package static func bytes(_ name: String) throws -> [UInt8] {
+        [UInt8](try Data(contentsOf: URL(fileURLWithPath: path(name))))
+    }
 }
 
 /// A folder that is removed when the value goes away.

@@ -205,3 +205,5 @@ void limn_rows_to_int8(const limn_kernels *kernels, limn_element element, const 
                        long last, uint8_t *output, float *scales);
 // Values of a checkpoint, at any address.
 void limn_stored_to_f32(const limn_kernels *kernels, limn_stored stored, const void *x, long count, float *output);
+// Whether none of them is infinite or no number.
+bool limn_stored_is_finite(limn_stored stored, const void *x, long count);

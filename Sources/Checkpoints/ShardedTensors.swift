@@ -1,23 +1,26 @@
-/// A checkpoint that is spread over several safetensors files by an index (`*.safetensors.index.json`), whose
+/// A checkpoint that is spread over several files by an index (`*.safetensors.index.json`, `*.bin.index.json`), whose
 /// `weight_map` says which file holds which tensor.
-package final class ShardedSafetensors: TensorSource {
+package final class ShardedTensors: TensorSource {
     package let path: String
     package let tensors: [String: TensorInfo]
 
-    private let shardOfTensor: [String: SafetensorsFile]
+    private let shardOfTensor: [String: any TensorSource]
 
     /// - Throws: `CheckpointError` if the index is not as described, names a file outside its own folder, a shard
     ///   cannot be read, or the index and the shards disagree in either direction about who holds what.
-    package init(indexPath: String) throws {
-        let weightMap = try Self.weightMap(indexPath)
+    package convenience init(indexPath: String) throws { try self.init(index: try MappedFile(path: indexPath)) }
+
+    init(index: MappedFile) throws {
+        let indexPath = index.path
+        let weightMap = try Self.weightMap(index)
         let folder = parentFolder(indexPath)
-        var shards: [String: SafetensorsFile] = [:]
+        var shards: [String: any TensorSource] = [:]
         for name in Set(weightMap.values).sorted() {
-            shards[name] = try SafetensorsFile(path: joined(folder, name))
+            shards[name] = try openTensors(file: try MappedFile(path: joined(folder, name)), allowingIndex: false)
         }
 
         var tensors: [String: TensorInfo] = [:]
-        var shardOfTensor: [String: SafetensorsFile] = [:]
+        var shardOfTensor: [String: any TensorSource] = [:]
         for (name, shardName) in weightMap.sorted(by: { $0.key < $1.key }) {
             guard let shard = shards[shardName], let info = shard.tensors[name] else {
                 throw CheckpointError(
@@ -54,8 +57,8 @@ package final class ShardedSafetensors: TensorSource {
     }
 
     /// Tensor name → name of the shard, as the index has it.
-    private static func weightMap(_ indexPath: String) throws -> [String: String] {
-        let file = try MappedFile(path: indexPath)
+    private static func weightMap(_ file: MappedFile) throws -> [String: String] {
+        let indexPath = file.path
         guard file.count <= SafetensorsHeader.lengthLimit else {
             throw CheckpointError(
                 path: indexPath, problem: "the index has \(file.count) bytes, more than an index can need")
