@@ -25,6 +25,12 @@ public struct LoadOptions: Sendable, Equatable {
     public var tokenizer: String?
     /// Takes the averaged weights (EMA) of the UNet where a single file has both these and the last ones.
     public var prefersAverages = false
+    /// A VAE in the place of the model's own: a folder or a file, of diffusers or with the original code's names.
+    public var vae: String?
+    /// A tiny autoencoder (TAESD) that decodes pictures in the VAE's place, faster and coarser: a folder or a file.
+    public var taesd: String?
+    /// Whether `taesd` is used for previews alone.
+    public var taesdForPreviewsOnly = false
 
     public init(
         threads: Int? = nil, precision: Precision? = nil, lowMemory: Bool = false, loras: [LoRA] = []
@@ -87,6 +93,9 @@ public actor Model {
     let storedLoRAs: [StoredLoRA]
     let description: ModelDescription
     let networks: Networks
+    let tiny: TinyDecoder?
+    /// The name of the VAE in the place of the model's own; nil if there is none.
+    let vaeName: String?
     let compute: Compute
     var scheduler: SchedulerConfig
 
@@ -120,7 +129,8 @@ public actor Model {
         let opened = try OpenedModel(
             path: path,
             options: .init(tokenizer: options.tokenizer, prefersAverages: options.prefersAverages))
-        let description = opened.description
+        var (description, parts) = (opened.description, opened.parts)
+        vaeName = try options.vae.map { try description.replaceVAE($0, &parts) }
         let kernels = try Kernels.chosen()
         precision = options.precision ?? .usual(with: kernels)
         let compute = try Compute(
@@ -130,14 +140,20 @@ public actor Model {
         compute.isCancelled = isCancelled
         let words = try options.embeddings.map { try TextualInversion(path: $0) }
         // A picture drawn with a learnt word is not what the model alone would draw.
-        fingerprint = words.isEmpty ? opened.parts.fingerprint : opened.parts.fingerprint(with: words)
+        let own = words.isEmpty ? parts.fingerprint : parts.fingerprint(with: words)
         storedLoRAs = try options.loras.map { try StoredLoRA($0) }
         loras = options.loras
-        let (parts, warnings) = try opened.parts.merging(
+        let (merged, warnings) = try parts.merging(
             options.loras, description, isLenient: options.isLenientWithLoRAs)
         self.warnings = warnings
         watch?.lap("opening")
-        networks = try Networks(description, parts, words: words, compute, watch)
+        networks = try Networks(description, merged, words: words, compute, watch)
+        tiny = try options.taesd.map { [description] in
+            try TinyDecoder(
+                path: $0, isForPreviewsOnly: options.taesdForPreviewsOnly, for: description, compute)
+        }
+        // What decodes is part of what draws.
+        fingerprint = own + (tiny.map { $0.isForPreviewsOnly ? "" : "-" + $0.fingerprint } ?? "")
         compute.isCancelled = belongsToTask
         (self.description, self.compute) = (description, compute)
         self.path = path
@@ -163,11 +179,16 @@ public actor Model {
     ///         case .picture(let picture): try picture.write(to: "apple.png")
     ///         }
     ///     }
-    public nonisolated func events(for request: Request) -> AsyncThrowingStream<Event, any Error> {
+    ///
+    /// - Parameter previewEvery: after every how many steps `Progress.preview` holds a picture; nil for never. Decoding
+    ///   one takes as long as decoding the last, which is little with `LoadOptions.taesd` alone
+    public nonisolated func events(
+        for request: Request, previewEvery: Int? = nil
+    ) -> AsyncThrowingStream<Event, any Error> {
         AsyncThrowingStream { continuation in
             let task = Task {
                 do {
-                    try await run(request) { continuation.yield($0) }
+                    try await run(request, previewEvery: previewEvery) { continuation.yield($0) }
                     continuation.finish()
                 } catch {
                     continuation.finish(throwing: error)
@@ -187,10 +208,16 @@ public actor Model {
     }
 
     func run(_ request: Request, tell: (Event) -> Void) throws {
+        tiny = try options.taesd.map { [description] in
+            try TinyDecoder(
+                path: $0, isForPreviewsOnly: options.taesdForPreviewsOnly, for: description, compute)
+        }
+        // What decodes is part of what draws.
+        fingerprint = own + (tiny.map { $0.isForPreviewsOnly ? "" : "-" + $0.fingerprint } ?? "")
         try withLimnErrors {
             let job = try PreparedRequest(
                 request, description: description, scheduler: scheduler, lowMemory: compute.weights != nil)
-            try draw(job, tell: tell)
+            try draw(job, previewEvery: previewEvery, tell: tell)
         }
     }
 }

@@ -5,8 +5,10 @@ import Sampling
 extension Model {
     /// The text chunks of a picture: the webui's `parameters`, and Limn's exact form.
     func metadata(for request: Request) throws -> [(keyword: String, text: String)] {
-        let stored = StoredRequest(
+        var stored = StoredRequest(
             request, model: name, fingerprint: fingerprint, precision: precision, loras: storedLoRAs)
+        stored.vae = vaeName
+        if let tiny, !tiny.isForPreviewsOnly { stored.taesd = tiny.name }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let exact = String(decoding: try encoder.encode(stored), as: UTF8.self)
@@ -39,6 +41,8 @@ extension StoredRequest {
         add("Seed", seed.map(String.init))
         if let width, let height { add("Size", "\(width)x\(height)") }
         add("Model", model)
+        add("VAE", vae)
+        add("TAESD", taesd)
         add("Denoising strength", strength.map { Self.shown(Float($0)) })
         add("Mask blur", mask == nil ? nil : Self.shown(Float(maskBlur)))
         add("Eta", eta.map(Self.shown))
