@@ -21,15 +21,15 @@ package struct TextualInversion: Sendable {
 
     /// - Throws: `CheckpointError` if the file cannot be opened, or holds no such thing
     package init(path: String) throws {
-        try self.init(try SafetensorsFile(path: path))
+        try self.init(try openTensors(file: path))
     }
 
     init(_ source: any TensorSource) throws {
         path = source.path
-        // The word, where the file tells it beside the tensors.
-        let name = source.notes["name"]
         let keys = source.tensors.keys.sorted()
         let parameters = keys.filter { $0.hasPrefix("string_to_param.") }
+        // The web UI's older form tells the word beside the tensors. Metadata of safetensors may call anything a name.
+        let name = parameters.isEmpty ? nil : source.notes["name"]
         let perEncoder = keys.filter { Self.parts[$0] != nil }
         let stem = Self.stem(of: source.path)
         var vectors: [String: [[Float]]] = [:]

@@ -36,20 +36,20 @@ struct LatentShape: Sendable, Equatable {
     }
 }
 
-/// What the UNet is told in the steps of a run: [negative prompt, prompt] while guidance lasts, then the prompt alone.
-struct RunConditioning {
-    var first: Conditioning
-    /// What steps below the timestep `lastGuided` are told; nil: the same.
-    var later: Conditioning?
-    var lastGuided: Float = 0
+/// A stretch of a run in which one network is told one thing: [negative prompt, prompt] while guidance lasts, then the
+/// prompt alone; and the refiner, where there is one, in the end.
+struct RunPhase {
+    var unet: UNet2DConditionModel
+    var conditioning: Conditioning
+    /// The timestep of its last step.
+    var lastTimestep: Float
 }
 
 /// The network as a sampler sees it: what is predicted, guidance, step caching and the layout of memory are dealt with
 /// here and nowhere else.
 struct Denoiser {
-    private let first: Evaluator
-    private let later: Evaluator?
-    private let lastGuided: Float
+    /// In the order of the run, with the timestep of the last step of each.
+    private let evaluators: [(evaluator: Evaluator, lastTimestep: Float)]
     private let parameterization: Parameterization
     private let guidanceScale: Float
     private let imageGuidanceScale: Float
@@ -57,23 +57,21 @@ struct Denoiser {
     private let shape: LatentShape
 
     /// - Parameters:
+    ///   - phases: at least one
     ///   - guidanceScale: for evaluations of a pair, or of three
     ///   - imageGuidanceScale: for evaluations of three: without picture and prompt, with the picture, with both
     ///   - cacheInterval: every how many evaluations the UNet runs as a whole
     ///   - extra: what the UNet sees beside the latents, [height, width, extra channels]
     init(
-        unet: UNet2DConditionModel, conditioning: RunConditioning, prediction: PredictionType, guidanceScale: Float,
-        imageGuidanceScale: Float, guidanceRescale: Float, cacheInterval: Int, extra: [Float]?, shape: LatentShape,
-        compute: Compute
+        phases: [RunPhase], prediction: PredictionType, guidanceScale: Float, imageGuidanceScale: Float,
+        guidanceRescale: Float, cacheInterval: Int, extra: [Float]?, shape: LatentShape, compute: Compute
     ) throws {
-        func evaluator(_ conditioning: Conditioning) throws -> Evaluator {
-            try Evaluator(
-                unet: unet, conditioning: conditioning, cacheInterval: cacheInterval, extra: extra, shape: shape,
-                compute: compute)
+        evaluators = try phases.map { phase in
+            let evaluator = try Evaluator(
+                unet: phase.unet, conditioning: phase.conditioning, cacheInterval: cacheInterval, extra: extra,
+                shape: shape, compute: compute)
+            return (evaluator, phase.lastTimestep)
         }
-        first = try evaluator(conditioning.first)
-        later = try conditioning.later.map(evaluator)
-        lastGuided = conditioning.lastGuided
         parameterization = Parameterization(prediction)
         (self.guidanceScale, self.imageGuidanceScale) = (guidanceScale, imageGuidanceScale)
         (self.guidanceRescale, self.shape) = (guidanceRescale, shape)
@@ -81,13 +79,14 @@ struct Denoiser {
 
     /// Makes room for every kind of evaluation, so that the steps allocate nothing.
     func plan() throws {
-        try first.plan()
-        try later?.plan()
+        for (evaluator, _) in evaluators { try evaluator.plan() }
     }
 
     /// - Parameter x: [channels, height, width] at `level`
     func denoised(_ x: Sample, _ level: NoiseLevel) throws -> Denoised {
-        let evaluator = level.timestep < lastGuided ? later ?? first : first
+        // A sampler may look beyond a phase's last step: what it finds there belongs to the next phase.
+        let index = evaluators.firstIndex { level.timestep >= $0.lastTimestep } ?? evaluators.count - 1
+        let evaluator = evaluators[index].evaluator
         let output = try evaluator(x, scale: parameterization.inputScale(at: level), timestep: level.timestep)
         func row(_ index: Int) -> Sample { shape.sample(index, of: output, in: x.pool) }
         var prediction = row(0)

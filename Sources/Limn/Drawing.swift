@@ -26,11 +26,13 @@ extension Model {
         }
 
         report(.encodingText, 0)
-        let conditioning = try timed(\.textEncoder) { try condition(job, tell: tell) }
+        let phases = try timed(\.textEncoder) { try runPhases(job, tell: tell) }
         let textSeconds = seconds.textEncoder
         let shape = latentShape(job)
         try planDecoding(job)
-        try networks.unet.plan(height: shape.height, width: shape.width, conditioning.first, compute)
+        for phase in phases {
+            try phase.unet.plan(height: shape.height, width: shape.width, phase.conditioning, compute)
+        }
         for index in 0..<request.count {
             seconds = StageSeconds()
             seconds.textEncoder = index == 0 ? textSeconds : 0
@@ -39,9 +41,10 @@ extension Model {
             makeRoom()
             let start = try timed(\.vaeEncoder) { try startingPoint(job, index, &generator) }
             let denoiser = try Denoiser(
-                unet: networks.unet, conditioning: conditioning, prediction: job.prediction,
+                phases: phases, prediction: job.prediction,
                 guidanceScale: job.guidanceScale, imageGuidanceScale: job.imageGuidanceScale,
-                guidanceRescale: request.guidanceRescale, cacheInterval: request.cacheInterval, extra: start.extraChannels, shape: shape, compute: compute)
+                guidanceRescale: request.guidanceRescale, cacheInterval: request.cacheInterval,
+                extra: start.extraChannels, shape: shape, compute: compute)
             report(.denoising(step: 0, steps: job.steps), index)
             let latents = try timed(\.unet) {
                 makeRoom()
@@ -113,27 +116,28 @@ extension Model {
             channels: description.vae.latentChannels, height: job.height / factor, width: job.width / factor)
     }
 
-    /// What decodes, and what latents are divided by before.
-    private func decoder(forPreview: Bool) -> (network: any Autoencoder, scalingFactor: Float) {
-        if let tiny, forPreview || !tiny.isForPreviewsOnly { return (tiny.network, tiny.scalingFactor) }
-        return (networks.vae, description.vae.scalingFactor)
+    /// What decodes, where it runs, and what latents are divided by before.
+    private func decoder(forPreview: Bool) -> (network: any Autoencoder, compute: Compute, scalingFactor: Float) {
+        if let tiny, forPreview || !tiny.isForPreviewsOnly { return (tiny.network, compute, tiny.scalingFactor) }
+        return (networks.vae, vaeCompute, description.vae.scalingFactor)
     }
 
     private func planDecoding(_ job: PreparedRequest, forPreview: Bool = false) throws {
         let shape = latentShape(job)
-        try decoder(forPreview: forPreview).network.planDecoding(
-            height: shape.height, width: shape.width, compute, tiling: job.vaeTiling)
+        let decoder = decoder(forPreview: forPreview)
+        try decoder.network.planDecoding(
+            height: shape.height, width: shape.width, decoder.compute, tiling: job.vaeTiling)
     }
 
     private func decode(_ latents: [Float], _ job: PreparedRequest, forPreview: Bool = false) throws -> Picture {
         let shape = latentShape(job)
-        let (network, scalingFactor) = decoder(forPreview: forPreview)
+        let decoder = decoder(forPreview: forPreview)
         // As diffusers' Stable Diffusion pipelines do, without the VAE's shift_factor.
-        let scaled = latents.map { $0 / scalingFactor }
+        let scaled = latents.map { $0 / decoder.scalingFactor }
         let tensor = try Tensor(
             batch: 1, height: shape.height, width: shape.width, channels: shape.channels,
             values: shape.channelsLast(scaled))
-        let decoded = try network.decode(tensor, compute, tiling: job.vaeTiling)
+        let decoded = try decoder.network.decode(tensor, decoder.compute, tiling: job.vaeTiling)
         var image = try Image(signed: decoded.buffer, width: job.width, height: job.height)
         if let mask = job.mask, let original = job.initImage {
             let soft = try mask.blurred(sigma: job.request.maskBlur)

@@ -14,6 +14,8 @@ public struct LoadOptions: Sendable, Equatable {
     /// larger ones go through the VAE in tiles, and so differ slightly, unless the request says otherwise. The files must
     /// not be changed while the model lives.
     public var lowMemory = false
+    /// The folder of a refiner: a second Stable Diffusion XL model that does the last steps.
+    public var refiner: String?
     /// Files of learnt words (textual inversions), each to be used in prompts by its name.
     public var embeddings: [String] = []
     /// Merged into the weights in this order, in float32. Changed weights stay in memory even with `lowMemory`.
@@ -83,6 +85,8 @@ public actor Model {
     public nonisolated let threads: Int
     /// Arithmetic of the networks.
     public nonisolated let precision: Precision
+    /// The refiner's fingerprint; nil without one.
+    public nonisolated let refinerFingerprint: String?
     /// A short fingerprint of the weights' names, shapes and sizes, to tell models apart.
     public nonisolated let fingerprint: String
     /// What was merged into the weights.
@@ -96,7 +100,10 @@ public actor Model {
     let tiny: TinyDecoder?
     /// The name of the VAE in the place of the model's own; nil if there is none.
     let vaeName: String?
+    let refiner: Refiner?
     let compute: Compute
+    /// Where the VAE runs.
+    let vaeCompute: Compute
     var scheduler: SchedulerConfig
 
     private let executor: ModelExecutor
@@ -147,7 +154,11 @@ public actor Model {
             options.loras, description, isLenient: options.isLenientWithLoRAs)
         self.warnings = warnings
         watch?.lap("opening")
-        networks = try Networks(description, merged, words: words, compute, watch)
+        vaeCompute = description.needsFloat32VAE ? compute.exact() : compute
+        networks = try Networks(description, merged, words: words, compute, vae: vaeCompute, watch)
+        refiner = try options.refiner.map { [description] in
+            try Refiner(path: $0, of: description, words: words, compute)
+        }
         tiny = try options.taesd.map { [description] in
             try TinyDecoder(
                 path: $0, isForPreviewsOnly: options.taesdForPreviewsOnly, for: description, compute)
@@ -162,6 +173,7 @@ public actor Model {
         sizeMultiple = description.vae.factor
         ownSize = description.unet.sampleSize * description.vae.factor
         isInpainting = description.input == .maskedPicture
+        refinerFingerprint = refiner?.fingerprint
         scheduler = description.scheduler
         executor = ModelExecutor()
     }
@@ -207,16 +219,11 @@ public actor Model {
         return pictures
     }
 
-    func run(_ request: Request, tell: (Event) -> Void) throws {
-        tiny = try options.taesd.map { [description] in
-            try TinyDecoder(
-                path: $0, isForPreviewsOnly: options.taesdForPreviewsOnly, for: description, compute)
-        }
-        // What decodes is part of what draws.
-        fingerprint = own + (tiny.map { $0.isForPreviewsOnly ? "" : "-" + $0.fingerprint } ?? "")
+    func run(_ request: Request, previewEvery: Int? = nil, tell: (Event) -> Void) throws {
         try withLimnErrors {
             let job = try PreparedRequest(
-                request, description: description, scheduler: scheduler, lowMemory: compute.weights != nil)
+                request, description: description, scheduler: scheduler, hasRefiner: refiner != nil,
+                lowMemory: compute.weights != nil)
             try draw(job, previewEvery: previewEvery, tell: tell)
         }
     }

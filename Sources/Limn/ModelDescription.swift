@@ -65,6 +65,9 @@ package struct ModelDescription: Sendable {
     /// Whether pooled text and picture sizes join the time embedding, as in Stable Diffusion XL.
     package var isXL: Bool { unet.additionTimeChannels != nil }
 
+    /// Whether the VAE multiplies float32 numbers even where the other networks do not.
+    package var needsFloat32VAE: Bool { isXL && vae.needsFloat32 }
+
     package var input: Input {
         switch unet.inChannels - vae.latentChannels {
         case 0: .latents
@@ -110,7 +113,9 @@ package struct ModelDescription: Sendable {
                     + "are not parts of one model")
         }
         try checkInput(fail)
-        if isXL { try checkAddition(fail) } else if texts.count > 1 {
+        if isXL {
+            try checkAddition(fail)
+        } else if texts.count > 1 {
             throw fail("there are two text encoders, but a UNet that has no use for the second's pooled text")
         }
     }

@@ -21,7 +21,9 @@ extension ModelDescription {
         let index = try Self.index(path)
         let textParts = Self.textParts(path, index)
         let given = try tokenizer.map { try TokenizerFolder.find($0, beside: path) }
-        for part in textParts.flatMap({ (given == nil ? [$0.tokenizer] : []) + [$0.encoder.rawValue] }) + ["unet", "vae", "scheduler"]
+        for part in textParts.flatMap({ (given == nil ? [$0.tokenizer] : []) + [$0.encoder.rawValue] }) + [
+            "unet", "vae", "scheduler",
+        ]
         where !Self.exists(path, part) {
             throw LimnError(
                 "\(path): the part \(part)/ is missing; a model folder has tokenizer, text_encoder, unet, vae and "

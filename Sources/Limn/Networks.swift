@@ -38,17 +38,16 @@ extension ModelDescription {
     }
 }
 
-extension Networks {
-    /// Packs the weights of all parts for the machine.
+extension ModelDescription {
+    /// The tokenizers, and the text encoders with their weights packed.
     ///
     /// - Parameter words: learnt ones that prompts may hold
-    init(
-        _ description: ModelDescription, _ parts: ModelParts, words: [TextualInversion] = [], _ compute: Compute,
-        _ watch: LoadWatch? = nil
-    ) throws {
-        let tokenizers = try description.tokenizers(words)
+    func readers(
+        _ parts: ModelParts, words: [TextualInversion], _ compute: Compute, _ watch: LoadWatch? = nil
+    ) throws -> [TextReader] {
+        let tokenizers = try tokenizers(words)
         watch?.lap("tokenizer")
-        texts = try zip(description.texts, tokenizers).map { text, tokenizer in
+        return try zip(texts, tokenizers).map { text, tokenizer in
             var learnt: [Int: [Float]] = [:]
             for (word, ids) in zip(words, tokenizer.learntIDs) {
                 let vectors = try word.vectors(for: text.part.rawValue, width: text.config.tokenChannels)
@@ -56,10 +55,24 @@ extension Networks {
             }
             return TextReader(tokenizer: tokenizer, encoder: try parts.text(text, compute), learnt: learnt)
         }
+    }
+}
+
+extension Networks {
+    /// Packs the weights of all parts for the machine.
+    ///
+    /// - Parameters:
+    ///   - words: learnt ones that prompts may hold
+    ///   - vaeCompute: where the VAE will run
+    init(
+        _ description: ModelDescription, _ parts: ModelParts, words: [TextualInversion] = [], _ compute: Compute,
+        vae vaeCompute: Compute, _ watch: LoadWatch? = nil
+    ) throws {
+        texts = try description.readers(parts, words: words, compute, watch)
         watch?.lap("packing the text")
         unet = try parts.unet(description.unet, compute)
         watch?.lap("packing the UNet")
-        vae = try parts.vae(description.vae, compute)
+        vae = try parts.vae(description.vae, vaeCompute)
         watch?.lap("packing the VAE")
     }
 }

@@ -19,6 +19,8 @@ struct PreparedRequest {
     let imageGuidanceScale: Float
     /// Whether there are guided steps at all.
     private let isGuided: Bool
+    /// Steps of lower timesteps are the refiner's.
+    let refinedBelow: Float
     let sampler: any Sampler
     let firstStep: Int
     let generator: GeneratorName
@@ -38,9 +40,12 @@ struct PreparedRequest {
     /// Largest side, far above what fits into memory with any model there is.
     private static let largestSide = 16384
 
-    /// - Parameter lowMemory: whether the model was loaded so, which decides about tiles where the request does not
+    /// - Parameters:
+    ///   - hasRefiner: whether a refiner does the last steps
+    ///   - lowMemory: whether the model was loaded so, which decides about tiles where the request does not
     init(
-        _ asked: Request, description: ModelDescription, scheduler: SchedulerConfig, lowMemory: Bool = false
+        _ asked: Request, description: ModelDescription, scheduler: SchedulerConfig, hasRefiner: Bool = false,
+        lowMemory: Bool = false
     ) throws {
         var request = asked
         func usage(_ text: String) -> LimnError { LimnError(text, isUsage: true) }
@@ -62,7 +67,7 @@ struct PreparedRequest {
         guard (0...1).contains(request.guidanceRescale) else {
             throw usage("a guidance rescale of \(request.guidanceRescale) is out of range; give 0 to 1")
         }
-        try Self.checkConditions(request, description)
+        try Self.checkConditions(request, description, hasRefiner: hasRefiner)
         guidanceScale = request.guidanceScale ?? description.guidanceScale ?? 7
         guard guidanceScale.isFinite, (0...1000).contains(guidanceScale) else {
             throw usage("a guidance scale of \(guidanceScale) is out of range; give 0 to 1000, 1 for none")
@@ -83,9 +88,19 @@ struct PreparedRequest {
         }
         guard (1...description.largestClipSkip).contains(request.clipSkip) else {
             throw usage(
-                "clip skip \(request.clipSkip) is out of range: this model's text encoder allows 1 to "
-                    + "\(description.largestClipSkip)")
+                "clip skip \(request.clipSkip) is out of range: the layers of this model's text encoder allow "
+                    + "1 to \(description.largestClipSkip)")
         }
+        let refinerStart = request.refinerStart ?? 0.8
+        guard hasRefiner || request.refinerStart == nil else {
+            throw usage("there is no refiner that could start: give its folder with --refiner")
+        }
+        guard (0...1).contains(refinerStart) else {
+            throw usage("a refiner's start of \(refinerStart) is out of range; give 0 to 1, usually 0.8")
+        }
+        // As diffusers cuts: at a timestep, so that it is the noise that decides, not the number of steps.
+        let train = Double(scheduler.numTrainTimesteps)
+        refinedBelow = hasRefiner ? Float((train - refinerStart * train).rounded(.toNearestOrEven)) : -.infinity
         (width, height) = try Self.size(request, description)
         generator = try GeneratorName(named: request.generator)
         request.generator = generator.rawValue
@@ -119,10 +134,12 @@ struct PreparedRequest {
         request.sampler = samplerName?.rawValue ?? SamplerName.configured(scheduler)?.rawValue
         request.schedule = schedule?.rawValue
         if startsFromPicture { request.strength = strength }
+        if hasRefiner { request.refinerStart = refinerStart }
         if edits { request.imageGuidanceScale = imageGuidanceScale }
         let tiling = VAETiling()
         let factor = description.vae.factor
-        request.vaeTiling = tiling.cuts(height: height / factor, width: width / factor)
+        request.vaeTiling =
+            tiling.cuts(height: height / factor, width: width / factor)
             && (request.vaeTiling ?? lowMemory)
         vaeTiling = request.vaeTiling == true ? tiling : nil
         self.request = request
@@ -151,7 +168,9 @@ struct PreparedRequest {
     }
 
     /// Conditions that only some families know.
-    private static func checkConditions(_ request: Request, _ description: ModelDescription) throws {
+    private static func checkConditions(
+        _ request: Request, _ description: ModelDescription, hasRefiner: Bool
+    ) throws {
         func usage(_ text: String) -> LimnError { LimnError(text, isUsage: true) }
         let sizes = [request.originalSize, request.targetSize].compactMap(\.self)
         if !sizes.isEmpty || request.crop != nil, !description.isXL {
@@ -164,8 +183,9 @@ struct PreparedRequest {
         if let crop = request.crop, !(0...largestSide).contains(crop.top) || !(0...largestSide).contains(crop.left) {
             throw usage("a crop is 0 to \(largestSide) pixels from the top and from the left")
         }
+        // A refiner is told them too.
         let scores = [request.aestheticScore, request.negativeAestheticScore].compactMap(\.self)
-        if !scores.isEmpty, description.sizeConditionCount != 5 {
+        if !scores.isEmpty, description.sizeConditionCount != 5, !hasRefiner {
             throw usage("\(description.name) is no refiner of Stable Diffusion XL: it knows no aesthetic score")
         }
         for score in scores where !(0...100).contains(score) {

@@ -20,7 +20,7 @@ struct ConditioningInputs {
     var timeCondition: [[Float]]?
 }
 
-extension Networks {
+extension [TextReader] {
     /// Reads texts with every text encoder, and lays their states side by side.
     ///
     /// - Returns: states [texts, 1, tokens, channels of all encoders], and the last encoder's pooled vectors
@@ -30,7 +30,7 @@ extension Networks {
         var warned: Set<String> = []
         var states: [Tensor] = []
         var pooled: [[Float]]?
-        for reader in self.texts {
+        for reader in self {
             let tokens = try texts.map { spoken in
                 let tokens = try reader.tokenizer.encode(spoken.text)
                 if let dropped = tokens.dropped, warned.insert(spoken.name).inserted {
@@ -58,44 +58,33 @@ extension Networks {
     }
 }
 
-extension Model {
-    /// The text's part of the work: once a request. Under guidance the prompt's row is the last of the batch.
-    func condition(_ job: PreparedRequest, tell: (Event) -> Void) throws -> RunConditioning {
-        let guidedSteps = job.guidedSteps
-        let inputs = try conditioningInputs(job, isGuided: guidedSteps > 0, tell: tell)
-        let first = try networks.unet.condition(
-            on: inputs.states, addition: inputs.addition, timeCondition: inputs.timeCondition, compute)
-        guard guidedSteps > 0, guidedSteps < job.steps else { return RunConditioning(first: first) }
-        let lastGuided = job.sampler.levels[job.firstStep + guidedSteps - 1].timestep
-        return RunConditioning(first: first, later: try first.picture(first.batch - 1), lastGuided: lastGuided)
-    }
-
-    private func conditioningInputs(
-        _ job: PreparedRequest, isGuided: Bool, tell: (Event) -> Void
+extension ModelDescription {
+    /// What a UNet of this kind is told of a request. Under guidance the prompt's row is the last of the batch.
+    func inputs(
+        _ job: PreparedRequest, isGuided: Bool, readers: [TextReader], _ compute: Compute, tell: (Event) -> Void
     ) throws -> ConditioningInputs {
         // As in diffusers, clip skip is for the prompt alone; the webui applies it to both.
         var spoken = [SpokenText(name: "prompt", text: job.request.prompt, clipSkip: job.request.clipSkip)]
-        let isNegativeZero = description.zeroesEmptyNegative && job.request.negativePrompt.isEmpty
+        let isNegativeZero = zeroesEmptyNegative && job.request.negativePrompt.isEmpty
         if isGuided, !isNegativeZero {
             spoken.insert(SpokenText(name: "negative prompt", text: job.request.negativePrompt), at: 0)
         }
-        let read = try networks.read(spoken, description, compute, tell: tell)
+        let read = try readers.read(spoken, self, compute, tell: tell)
         var rows = (0..<spoken.count).map { Optional($0) }
         if isGuided, isNegativeZero { rows.insert(nil, at: 0) }
         // Told the negative prompt twice: without the picture, and with it.
-        if isGuided, description.input == .picture { rows.insert(rows[0], at: 0) }
+        if isGuided, input == .picture { rows.insert(rows[0], at: 0) }
 
         var inputs = ConditioningInputs(states: try Tensor(rows: rows, of: read.states))
-        if description.isXL {
-            let blank = [Float](repeating: 0, count: description.pooledChannels)
+        if isXL {
+            let blank = [Float](repeating: 0, count: pooledChannels)
             inputs.addition = rows.enumerated().map { index, row in
                 AdditionalConditions(
                     pooledText: row.flatMap { read.pooled?[$0] } ?? blank,
-                    timeIDs: job.sizeConditions(
-                        count: description.sizeConditionCount, isNegative: index < rows.count - 1))
+                    timeIDs: job.sizeConditions(count: sizeConditionCount, isNegative: index < rows.count - 1))
             }
         }
-        if let channels = description.unet.timeConditionChannels {
+        if let channels = unet.timeConditionChannels {
             let row = guidanceScaleEmbedding(job.guidanceScale, channels: channels)
             inputs.timeCondition = rows.map { _ in row }
         }

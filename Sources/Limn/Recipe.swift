@@ -15,6 +15,8 @@ public struct Recipe: Sendable {
     public var vaeName: String? { isExact ? stored.vae : nil }
     /// The name of the tiny autoencoder that decoded it in the VAE's place; nil if none did.
     public var taesdName: String? { isExact ? stored.taesd : nil }
+    /// The fingerprint of the refiner that finished it; nil if none did.
+    public var refinerFingerprint: String? { stored.refiner }
     /// The arithmetic that it was drawn with; nil if the file does not say.
     public var precision: Precision? { stored.precision.flatMap(Precision.init(rawValue:)) }
     /// Whether the file holds Limn's exact form, so that the picture comes out the same to the bit.
@@ -97,6 +99,15 @@ struct StoredRequest: Codable, Equatable {
     var steps: Int
     var guidanceScale: Float?
     var guidanceRescale: Float
+    var imageGuidanceScale: Float?
+    var originalSize: PixelSize?
+    var crop: PictureCrop?
+    var targetSize: PixelSize?
+    /// The refiner's fingerprint.
+    var refiner: String?
+    var refinerStart: Double?
+    var aestheticScore: Float?
+    var negativeAestheticScore: Float?
     /// nil: 1.
     var guidanceEnd: Double?
     /// nil: 1.
@@ -128,6 +139,10 @@ struct StoredRequest: Codable, Equatable {
         (prompt, negativePrompt) = (request.prompt, request.negativePrompt)
         (width, height, steps) = (request.width, request.height, request.steps)
         (guidanceScale, guidanceRescale) = (request.guidanceScale, request.guidanceRescale)
+        imageGuidanceScale = request.imageGuidanceScale
+        (originalSize, crop, targetSize) = (request.originalSize, request.crop, request.targetSize)
+        refinerStart = request.refinerStart
+        (aestheticScore, negativeAestheticScore) = (request.aestheticScore, request.negativeAestheticScore)
         guidanceEnd = request.guidanceEnd == 1 ? nil : request.guidanceEnd
         cacheInterval = request.cacheInterval == 1 ? nil : request.cacheInterval
         (seed, generator) = (request.seed, request.generator)
@@ -145,6 +160,10 @@ struct StoredRequest: Codable, Equatable {
         request.negativePrompt = negativePrompt
         (request.width, request.height, request.steps) = (width, height, steps)
         (request.guidanceScale, request.guidanceRescale) = (guidanceScale, guidanceRescale)
+        request.imageGuidanceScale = imageGuidanceScale
+        (request.originalSize, request.crop, request.targetSize) = (originalSize, crop, targetSize)
+        request.refinerStart = refinerStart
+        (request.aestheticScore, request.negativeAestheticScore) = (aestheticScore, negativeAestheticScore)
         (request.guidanceEnd, request.cacheInterval) = (guidanceEnd ?? 1, cacheInterval ?? 1)
         (request.seed, request.generator) = (seed, generator)
         (request.sampler, request.schedule, request.eta) = (sampler, schedule, eta)

@@ -55,6 +55,8 @@ public struct Request: Sendable, Equatable {
     public var crop: PictureCrop?
     /// Stable Diffusion XL: the size that the picture is to look as if it had been made for; nil: the picture's own.
     public var targetSize: PixelSize?
+    /// Models with a refiner: the part of the noise, 0…1, after which it takes over; nil: 0.8.
+    public var refinerStart: Double?
     /// The refiner of Stable Diffusion XL: how beautiful the picture shall be, about 1 to 10; nil: 6.
     public var aestheticScore: Float?
     /// The same for what is steered away from; nil: 2.5.

@@ -112,7 +112,7 @@ extension Model {
     private func encoded(_ signed: [Float], _ job: PreparedRequest) throws -> [Float] {
         let shape = latentShape(job)
         let tensor = try Tensor(batch: 1, height: job.height, width: job.width, channels: 3, values: signed)
-        let encoded = try networks.vae.encode(tensor, compute, tiling: job.vaeTiling)
+        let encoded = try networks.vae.encode(tensor, vaeCompute, tiling: job.vaeTiling)
         let all = LatentShape(channels: encoded.channels, height: shape.height, width: shape.width)
         return all.channelsFirst(encoded.buffer)
     }

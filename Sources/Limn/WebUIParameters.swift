@@ -9,6 +9,7 @@ extension Model {
             request, model: name, fingerprint: fingerprint, precision: precision, loras: storedLoRAs)
         stored.vae = vaeName
         if let tiny, !tiny.isForPreviewsOnly { stored.taesd = tiny.name }
+        stored.refiner = refinerFingerprint
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let exact = String(decoding: try encoder.encode(stored), as: UTF8.self)
@@ -23,7 +24,7 @@ extension StoredRequest {
     /// The webui's names of samplers and schedules.
     private static let samplerNames: [SamplerName: String] = [
         .ddim: "DDIM", .ddpm: "DDPM", .pndm: "PNDM", .plms: "PLMS", .euler: "Euler", .eulerAncestral: "Euler a",
-        .heun: "Heun", .lms: "LMS", .dpmpp2m: "DPM++ 2M", .dpmpp2mSDE: "DPM++ 2M SDE", .unipc: "UniPC",
+        .heun: "Heun", .lms: "LMS", .dpmpp2m: "DPM++ 2M", .dpmpp2mSDE: "DPM++ 2M SDE", .unipc: "UniPC", .lcm: "LCM",
     ]
 
     /// As the webui writes it, in its order.
@@ -35,6 +36,7 @@ extension StoredRequest {
         add("Sampler", sampler.flatMap(SamplerName.init(rawValue:)).flatMap { Self.samplerNames[$0] } ?? sampler)
         add("Schedule type", schedule.map { $0.prefix(1).uppercased() + $0.dropFirst() })
         add("CFG scale", guidanceScale.map(Self.shown))
+        add("Image CFG scale", imageGuidanceScale.map(Self.shown))
         add("CFG rescale", guidanceRescale == 0 ? nil : Self.shown(guidanceRescale))
         add("Guidance end", guidanceEnd.map { Self.shown(Float($0)) })
         add("Cache interval", cacheInterval.map(String.init))
@@ -79,6 +81,7 @@ extension StoredRequest {
             schedule = name.rawValue
         }
         guidanceScale = parameters["CFG scale"].flatMap { Float($0) }
+        imageGuidanceScale = parameters["Image CFG scale"].flatMap { Float($0) }
         guidanceRescale = parameters["CFG rescale"].flatMap { Float($0) } ?? 0
         guidanceEnd = parameters["Guidance end"].flatMap { Double($0) }
         cacheInterval = parameters["Cache interval"].flatMap { Int($0) }

@@ -48,6 +48,8 @@ struct ConvertCommand: ParsableCommand {
     @Flag(help: "Take the averaged weights (EMA) of a checkpoint file that has both.")
     var ema = false
 
+    @OptionGroup(title: "LoRAs") var lora: LoRAOptions
+
     @Flag(help: "One line of JSON that tells what was done.")
     var json = false
 
@@ -58,6 +60,7 @@ struct ConvertCommand: ParsableCommand {
         var conversion = Conversion(from: input, to: output)
         (conversion.type, conversion.vae, conversion.tokenizer) = (dtype, vae, tokenizer)
         conversion.prefersAverages = ema
+        (conversion.loras, conversion.isLenientWithLoRAs) = (try lora.given(), lora.isLenient)
         let display = ProgressDisplay(isQuiet: quiet)
         display.loading(input)
         let report = try Interruption.whileWriting {

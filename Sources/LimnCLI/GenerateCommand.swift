@@ -12,6 +12,7 @@ struct GenerateCommand: AsyncParsableCommand {
               limn "a smiling face" -s 7 -b 4 -o faces/
               limn "a green apple" -i apple.png --strength 0.6
               limn "a hat" -i face.png --mask hat-area.png
+              limn "a cat <lora:ink:0.8>" --lora-dir loras/
               limn --from output.png              draws a picture again, bit for bit
               limn --from output.png --steps 50   the same with more steps
               echo "a red apple" | limn -
@@ -34,6 +35,7 @@ struct GenerateCommand: AsyncParsableCommand {
     @OptionGroup(title: "Pictures to start from") var start: StartOptions
     @OptionGroup(title: "LoRAs") var lora: LoRAOptions
     @OptionGroup(title: "How to draw it") var sampling: SamplingOptions
+    @OptionGroup(title: "What some families of models are told besides") var conditions: ConditionOptions
     @OptionGroup(title: "Output") var output: OutputOptions
     @OptionGroup(title: "Machine") var machine: MachineOptions
 

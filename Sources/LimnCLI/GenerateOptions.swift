@@ -213,6 +213,50 @@ struct SamplingOptions: ParsableArguments {
     var prediction: Prediction?
 }
 
+struct ConditionOptions: ParsableArguments {
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "InstructPix2Pix: how strictly to keep to the picture of -i. (default: 1.5)", valueName: "scale"))
+    var imageCfgScale: Float?
+
+    @Option(
+        help: ArgumentHelp(
+            "SDXL: as if the picture had had this size before it was scaled. (default: its size)",
+            valueName: "width×height"))
+    var originalSize: PixelSize?
+
+    @Option(
+        help: ArgumentHelp("SDXL: as if so much had been cropped off. (default: 0,0)", valueName: "top,left"))
+    var crop: PictureCrop?
+
+    @Option(
+        help: ArgumentHelp(
+            "SDXL: as if the picture had been made for this size. (default: its size)", valueName: "width×height"))
+    var targetSize: PixelSize?
+
+    @Option(
+        help: ArgumentHelp("SDXL: the folder of a refiner, which does the last steps.", valueName: "folder"),
+        completion: .directory)
+    var refiner: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Part of the noise after which the refiner takes over. (default: 0.8)", valueName: "0…1"))
+    var refinerStart: Double?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("SDXL's refiner: how beautiful, about 1 to 10. (default: 6)", valueName: "score"))
+    var aestheticScore: Float?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "SDXL's refiner: how beautiful what is steered away from. (default: 2.5)", valueName: "score"))
+    var negativeAestheticScore: Float?
+}
+
 struct OutputOptions: ParsableArguments {
     @Option(
         name: .shortAndLong,

@@ -44,6 +44,10 @@ struct Generation {
         let start = clock.now
         var options = flags.machine.loadOptions
         options.lowMemory = flags.words.lowMemory
+        options.refiner = flags.conditions.refiner
+        if let from = flags.words.from, recipe?.refinerFingerprint != nil, options.refiner == nil {
+            throw LimnError("\(from) was finished by a refiner; give its folder with --refiner", isUsage: true)
+        }
         options.embeddings = flags.words.embeddings
         (options.loras, options.isLenientWithLoRAs) = (loras, flags.lora.isLenient)
         (options.tokenizer, options.prefersAverages) = (flags.words.tokenizer, flags.words.ema)
@@ -60,6 +64,11 @@ struct Generation {
             display.warning(
                 "\(model.name) is not the model that drew \(flags.words.from ?? "the picture") (its fingerprint is "
                     + "\(model.fingerprint), not \(expected)), so the result will differ")
+        }
+
+        if let own = recipe?.refinerFingerprint, own != model.refinerFingerprint {
+            display.warning(
+                "this is not the refiner that finished \(flags.words.from ?? "the picture"), so the result will differ")
         }
 
         var latents: [Latents] = []

@@ -25,23 +25,32 @@ struct LoRAOptions: ParsableArguments {
         help: "Go on when tensors of a LoRA find no place in the model; they are listed.")
     var isLenient = false
 
-    /// The LoRAs of a run: those of flags and prompt, else those that a picture was drawn with. Tags are taken out of
-    /// the prompt.
-    ///
-    /// - Returns: also what is not as it was
-    func chosen(_ request: inout Request, _ recipe: Recipe?) throws -> (loras: [LoRA], warnings: [String]) {
-        let folder = try folder.map { try LoRAFolder(path: $0) }
-        let parsed = try PromptWithLoRAs(parsing: request.prompt)
-        request.prompt = parsed.prompt
-        if try !PromptWithLoRAs(parsing: request.negativePrompt).tags.isEmpty {
-            throw LimnError("LoRAs are asked for in the prompt, not in the negative one", isUsage: true)
-        }
-        var chosen = try loras.map { text in
+    /// The LoRAs that flags name.
+    func given() throws -> [LoRA] { try given(try inFolder()) }
+
+    private func inFolder() throws -> LoRAFolder? { try folder.map { try LoRAFolder(path: $0) } }
+
+    private func given(_ folder: LoRAFolder?) throws -> [LoRA] {
+        try loras.map { text in
             var lora = try LoRA(parsing: text)
             // A plain name means one of the folder's.
             if let folder, access(lora.path, F_OK) != 0 { lora.path = try folder.file(named: lora.path) }
             return lora
         }
+    }
+
+    /// The LoRAs of a run: those of flags and prompt, else those that a picture was drawn with. Tags are taken out of
+    /// the prompt.
+    ///
+    /// - Returns: also what is not as it was
+    func chosen(_ request: inout Request, _ recipe: Recipe?) throws -> (loras: [LoRA], warnings: [String]) {
+        let folder = try inFolder()
+        let parsed = try PromptWithLoRAs(parsing: request.prompt)
+        request.prompt = parsed.prompt
+        if try !PromptWithLoRAs(parsing: request.negativePrompt).tags.isEmpty {
+            throw LimnError("LoRAs are asked for in the prompt, not in the negative one", isUsage: true)
+        }
+        var chosen = try given(folder)
         for tag in parsed.tags {
             guard let folder else {
                 throw LimnError(

@@ -11,6 +11,7 @@ package enum SamplerName: String, CaseIterable, Sendable, CustomStringConvertibl
     case dpmpp2m = "dpm++2m"
     case dpmpp2mSDE = "dpm++2m_sde"
     case unipc
+    case lcm
 
     package var description: String { rawValue }
 
@@ -29,6 +30,7 @@ package enum SamplerName: String, CaseIterable, Sendable, CustomStringConvertibl
         case .dpmpp2m: ["DPMSolverMultistepScheduler", "k_dpmpp_2m", "dpm++"]
         case .dpmpp2mSDE: ["k_dpmpp_2m_sde", "dpm++sde2m"]
         case .unipc: ["UniPCMultistepScheduler", "uni_pc", "uni_pc_bh2"]
+        case .lcm: ["LCMScheduler"]
         }
     }
 
@@ -46,6 +48,7 @@ package enum SamplerName: String, CaseIterable, Sendable, CustomStringConvertibl
         case .dpmpp2m: "DPM-Solver++ 2M: good in 15 to 25 steps"
         case .dpmpp2mSDE: "DPM-Solver++ 2M with new noise in every step"
         case .unipc: "predictor and corrector: good in 10 to 20 steps"
+        case .lcm: "for latent consistency models and LoRAs: 1 to 8 steps, guidance 1 to 2"
         }
     }
 
@@ -72,6 +75,7 @@ package enum SamplerName: String, CaseIterable, Sendable, CustomStringConvertibl
             ("EulerDiscreteScheduler", .euler), ("EulerAncestralDiscreteScheduler", .eulerAncestral),
             ("HeunDiscreteScheduler", .heun), ("LMSDiscreteScheduler", .lms),
             ("DPMSolverMultistepScheduler", .dpmpp2m), ("UniPCMultistepScheduler", .unipc),
+            ("LCMScheduler", .lcm),
         ]
         guard let name = classes.first(where: { $0.0 == config.className })?.1 else {
             throw SamplingError.unsupported(
@@ -86,7 +90,7 @@ package enum SamplerName: String, CaseIterable, Sendable, CustomStringConvertibl
     /// Whether the σ of its steps can be spaced by formula.
     var takesSchedule: Bool {
         switch self {
-        case .ddim, .ddpm, .pndm, .plms: false
+        case .ddim, .ddpm, .pndm, .plms, .lcm: false
         case .euler, .eulerAncestral, .heun, .lms, .dpmpp2m, .dpmpp2mSDE, .unipc: true
         }
     }
@@ -126,6 +130,7 @@ package func makeSampler(
         case .dpmpp2m: try DPMSolver(steps: steps, schedule: schedule, algorithm: .ode, config: config)
         case .dpmpp2mSDE: try DPMSolver(steps: steps, schedule: schedule, algorithm: .sde, config: config)
         case .unipc: try UniPC(steps: steps, schedule: schedule, config: config)
+        case .lcm: try LCM(steps: steps, config: config)
         }
     try check(sampler.levels, config.predictionType)
     return sampler

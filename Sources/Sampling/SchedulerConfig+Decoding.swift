@@ -32,7 +32,9 @@ extension SchedulerConfig {
         numTrainTimesteps = try values.integer(.numTrainTimesteps, in: 1...100_000) ?? numTrainTimesteps
         betaStart = try values.number(.betaStart, "a number between 0 and 1") { $0 > 0 && $0 < 1 }
         betaEnd = try values.number(.betaEnd, "a number between 0 and 1") { $0 > 0 && $0 < 1 }
-        betaSchedule = try values.choice(.betaSchedule) ?? betaSchedule
+        // The one class with another default.
+        let usual = className == "LCMScheduler" ? BetaSchedule.scaledLinear : betaSchedule
+        betaSchedule = try values.choice(.betaSchedule) ?? usual
         let count = numTrainTimesteps
         trainedBetas = try values.checked(
             .trainedBetas, as: [Float].self,
@@ -75,6 +77,9 @@ extension SchedulerConfig {
         lambdaMinClipped = try values.number(.lambdaMinClipped, "a number or -Infinity") { $0 < 1e6 }
         if lambdaMinClipped == -.infinity { lambdaMinClipped = nil }
         varianceType = try values.text(.varianceType)
+        originalInferenceSteps =
+            try values.integer(.originalInferenceSteps, in: 1...numTrainTimesteps) ?? min(50, numTrainTimesteps)
+        timestepScaling = try values.number(.timestepScaling, "a number above 0") { $0 > 0 && $0 < 1e6 } ?? 10
         interpolationType = try values.text(.interpolationType)
         timestepType = try values.text(.timestepType)
         useLuLambdas = try values.flag(.useLuLambdas) ?? false

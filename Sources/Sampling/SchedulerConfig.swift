@@ -71,6 +71,11 @@ package struct SchedulerConfig: Codable, Equatable, Sendable {
     package var lambdaMinClipped: Double?
     package var varianceType: String?
 
+    /// Latent consistency models: how many steps they were distilled with, and what timesteps are multiplied by where
+    /// the consistency function meets its boundary.
+    package var originalInferenceSteps = 50
+    package var timestepScaling = 10.0
+
     // Known, and refused by the sampler that would have to obey.
     package var interpolationType: String?
     package var timestepType: String?
@@ -113,6 +118,8 @@ package struct SchedulerConfig: Codable, Equatable, Sendable {
         case disableCorrector = "disable_corrector"
         case lambdaMinClipped = "lambda_min_clipped"
         case varianceType = "variance_type"
+        case originalInferenceSteps = "original_inference_steps"
+        case timestepScaling = "timestep_scaling"
         case interpolationType = "interpolation_type"
         case timestepType = "timestep_type"
         case useLuLambdas = "use_lu_lambdas"

@@ -14,7 +14,7 @@ package final class Compute {
     /// Trades exactness for speed: 8-bit integers in the linear layers of transformer blocks, and Winograd's F(4×4) of
     /// bfloat16 products in convolutions of large maps.
     package let isCoarse: Bool
-    package let arena = Arena()
+    package let arena: Arena
     /// Where weights are packed when they are used; nil if they are packed once, at loading.
     package let weights: WeightStore?
     /// Memory of all weights packed so far, whether they are still in use or not.
@@ -39,6 +39,7 @@ package final class Compute {
         self.kernels = kernels
         self.operands = operands
         self.isCoarse = isCoarse
+        arena = Arena()
         weights = packsOnUse ? WeightStore() : nil
         pool = ThreadPool(threadCount: threads)
     }
@@ -48,8 +49,22 @@ package final class Compute {
         self.kernels = kernels
         operands = .float32
         isCoarse = false
+        arena = Arena()
         weights = nil
         pool = ThreadPool(threadCount: threads)
+    }
+
+    /// The same threads and memory, with products of float32 operands: for a network that needs them.
+    package func exact() -> Compute { Compute(sharing: self) }
+
+    private init(sharing other: Compute) {
+        kernels = other.kernels
+        operands = .float32
+        isCoarse = false
+        weights = other.weights
+        pool = other.pool
+        arena = other.arena
+        isCancelled = { other.isCancelled() }
     }
 
     /// What the operands of linear layers in transformer blocks are stored as.

@@ -86,7 +86,8 @@ package final class Tensor {
         var offset = 0
         for part in parts {
             for row in 0..<rows {
-                (pointer + row * channels + offset).update(from: part.pointer + row * part.channels, count: part.channels)
+                (pointer + row * channels + offset).update(
+                    from: part.pointer + row * part.channels, count: part.channels)
             }
             offset += part.channels
         }

@@ -18,7 +18,20 @@ package enum TokenizerError: Error, Equatable, Sendable, CustomStringConvertible
 
     static let supported = "T5Tokenizer, XLMRobertaTokenizer and CLIPTokenizer, with or without Fast"
 
+    /// One line, whatever the files say: characters that could drive a terminal are written as escapes.
     package var description: String {
+        var line = ""
+        for scalar in message.unicodeScalars {
+            switch scalar.properties.generalCategory {
+            case .control, .format, .lineSeparator, .paragraphSeparator:
+                line += "\\u{\(String(scalar.value, radix: 16))}"
+            default: line.unicodeScalars.append(scalar)
+            }
+        }
+        return line
+    }
+
+    private var message: String {
         switch self {
         case .unreadable(let file, let reason):
             "\(file): \(reason)"

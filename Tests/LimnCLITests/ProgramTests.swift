@@ -24,6 +24,7 @@ struct ProgramTests {
             "--eta", "--clip-skip", "-o, --output", "-b, --batch-count", "--save-latents", "--json", "--quiet",
             "-t, --threads", "--precision", "--low-memory", "--vae-tiling", "--vae ", "--taesd ",
             "--taesd-preview-only", "--preview ", "--preview-every", "-h, --help", "--version",
+            "--lora ", "--lora-dir", "--lora-lenient",
         ] {
             #expect(help.contains(flag), "\(flag)")
         }

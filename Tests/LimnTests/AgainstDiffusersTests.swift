@@ -14,8 +14,24 @@ import Testing
         ("icons-64", Fixtures.repository + "/weights/icons-64"),
     ]
 
+    /// The families around Stable Diffusion, with how many runs there are of each.
+    static let families = [
+        ("pipeline-edit", 5), ("pipeline-sd2", 6), ("pipeline-sd2-inpaint", 2), ("pipeline-xl", 13),
+        ("pipeline-xl-inpaint", 2), ("pipeline-xl-refiner", 3), ("pipeline-lcm", 4), ("pipeline-ssd", 1),
+        ("pipeline-sdxs", 2),
+    ]
+
     @Test(arguments: models)
     func everyRunEndsInTheLatentsAndPictureOfDiffusers(_ fixture: String, _ path: String) async throws {
+        #expect(try await compareRuns(fixture, path) >= 7)
+    }
+
+    @Test(arguments: families)
+    func everyFamilyEndsInTheLatentsAndPictureOfItsOwnPipeline(_ fixture: String, _ count: Int) async throws {
+        #expect(try await compareRuns(fixture, Fixtures.path(fixture)) == count)
+    }
+
+    private func compareRuns(_ fixture: String, _ path: String) async throws -> Int {
         let reference = try ReferenceRuns(fixture)
         let model = try await Model.load(from: path, options: LoadOptions(threads: 2, precision: .float32))
         var worst = 0.0
@@ -35,6 +51,6 @@ import Testing
             pictures += 1
         }
         print("\(fixture): \(reference.runs.count) runs, worst error \(worst), \(pictures) pictures compared")
-        #expect(reference.runs.count >= 7)
+        return reference.runs.count
     }
 }

@@ -9,8 +9,8 @@ import Testing
     /// Folder of the words and runs, model, files of words.
     static let cases = [
         ("embeddings-a", "pipeline-a", ["Leaf.safetensors"]),
-        ("embeddings-b", "pipeline-b", ["learned_embeds.safetensors", "my-style.safetensors"]),
-        ("embeddings-alt", "pipeline-alt", ["learned_embeds.safetensors"]),
+        ("embeddings-b", "pipeline-b", ["learned_embeds.safetensors", "style.pt"]),
+        ("embeddings-alt", "pipeline-alt", ["learned_embeds.bin"]),
     ]
 
     private func load(_ model: String, _ files: [String]) async throws -> Model {
@@ -91,6 +91,17 @@ import Testing
         try folder.write(source, to: "second.safetensors")
         let twice = await failure("pipeline-b", [folder.file("first.safetensors"), folder.file("second.safetensors")])
         #expect(twice.contains("<Cat-Toy>") && twice.contains("another name"), "\(twice)")
+    }
+
+    /// The webui's older form names the word beside its vectors; its newer one is called by the word.
+    @Test func formsOfOneWordAreTheSame() throws {
+        let older = try TextualInversion(path: Fixtures.path("embeddings-b/style.pt"))
+        let newer = try TextualInversion(path: Fixtures.path("embeddings-b/my-style.safetensors"))
+        #expect(older.name == "my-style" && newer.name == "my-style" && older.count == 3)
+        #expect(older.values == newer.values)
+        let pickled = try TextualInversion(path: Fixtures.path("embeddings-alt/learned_embeds.bin"))
+        let plain = try TextualInversion(path: Fixtures.path("embeddings-alt/learned_embeds.safetensors"))
+        #expect(pickled.name == "<猫猫>" && pickled.name == plain.name && pickled.values == plain.values)
     }
 
     /// A word of SDXL has vectors for each text encoder.

@@ -18,6 +18,16 @@ struct ReferenceRun: Decodable, CustomStringConvertible {
     var eta: Float
     var guidanceEnd: Double?
     var cacheInterval: Int?
+    var imageGuidanceScale: Float?
+    /// Height, width.
+    var originalSize: [Int]?
+    /// Top, left.
+    var crop: [Int]?
+    /// Height, width.
+    var targetSize: [Int]?
+    var refinerStart: Double?
+    var aestheticScore: Float?
+    var negativeAestheticScore: Float?
     var clipSkip: Int
     var strength: Double?
     var seed: UInt64
@@ -33,6 +43,13 @@ struct ReferenceRun: Decodable, CustomStringConvertible {
         case guidanceEnd = "guidance_end"
         case cacheInterval = "cache_interval"
         case clipSkip = "clip_skip"
+        case imageGuidanceScale = "image_guidance_scale"
+        case originalSize = "original_size"
+        case crop = "crops_coords_top_left"
+        case targetSize = "target_size"
+        case refinerStart = "refiner_start"
+        case aestheticScore = "aesthetic_score"
+        case negativeAestheticScore = "negative_aesthetic_score"
     }
 
     var description: String { name }
@@ -47,6 +64,12 @@ struct ReferenceRun: Decodable, CustomStringConvertible {
         request.initImage = try image.map { try Picture(contentsOf: folder + "/" + $0) }
         request.mask = try mask.map { try Picture(contentsOf: folder + "/" + $0) }
         request.strength = image == nil ? nil : strength
+        request.imageGuidanceScale = imageGuidanceScale
+        request.originalSize = originalSize.map { PixelSize(width: $0[1], height: $0[0]) }
+        request.crop = crop.map { PictureCrop(top: $0[0], left: $0[1]) }
+        request.targetSize = targetSize.map { PixelSize(width: $0[1], height: $0[0]) }
+        request.refinerStart = refinerStart
+        (request.aestheticScore, request.negativeAestheticScore) = (aestheticScore, negativeAestheticScore)
         return request
     }
 }

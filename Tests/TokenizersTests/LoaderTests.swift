@@ -119,6 +119,26 @@ private func message(_ folder: TemporaryFolder, maximumLength: Int? = nil) -> St
         #expect(text.contains("spiece.model: "), "\(text)")
     }
 
+    /// Found by damaging files at random: what a file calls its tokens came to the terminal as it was.
+    @Test func messagesDriveNoTerminal() throws {
+        func piece(_ text: String, type: UInt8) -> [UInt8] {
+            let fields = [0x0A, UInt8(text.utf8.count)] + Array(text.utf8) + [0x18, type]
+            return [0x0A, UInt8(fields.count)] + fields
+        }
+        let twice = try folder("t5")
+        try twice.write(piece("<unk>", type: 2) + piece("a\n", type: 1) + piece("a\n", type: 1), to: "spiece.model")
+        let vocabulary = try folder("clip", ["vocab.json": #"{"\u001b[2J":-1}"#])
+        let token = try folder("clip", ["tokenizer_config.json": #"{"pad_token":"<\u2028\u202e>"}"#])
+        for (folder, words) in [(twice, "spiece.model: "), (vocabulary, "u{1b}[2J"), (token, "<\\u{2028}\\u{202e}>")] {
+            let text = message(folder)
+            #expect(text.contains(words), "\(text)")
+            #expect(
+                text.unicodeScalars.allSatisfy {
+                    ![.control, .format, .lineSeparator].contains($0.properties.generalCategory)
+                }, "\(text.debugDescription)")
+        }
+    }
+
     @Test func damagedSentencePieceModelsNeverCrash() throws {
         let model = try [UInt8](contents("t5/spiece.model"))
         let folder = try folder("t5")

@@ -55,10 +55,12 @@ def fused(files, network="unet"):
     pipe = load()
     before = {part: {k: v.clone() for k, v in getattr(pipe, part).state_dict().items()}
               for part in ("unet", "text_encoder")}
-    for index, (name, strength) in enumerate(files):
-        pipe.load_lora_weights(FOLDER, weight_name=name + ".safetensors", adapter_name=f"a{index}")
-        pipe.set_adapters([f"a{index}"], [1.0])
-        pipe.fuse_lora(lora_scale=strength, adapter_names=[f"a{index}"])
+    # All at once: loading another one undoes what was fused before.
+    names = [f"a{index}" for index in range(len(files))]
+    for name, (file, _) in zip(names, files):
+        pipe.load_lora_weights(FOLDER, weight_name=file + ".safetensors", adapter_name=name)
+    pipe.set_adapters(names, [strength for _, strength in files])
+    pipe.fuse_lora(adapter_names=names)
     merged = {}
     for part, tensors in before.items():
         after = getattr(pipe, part).state_dict()
@@ -106,6 +108,7 @@ def kohya():
             tensors[stem + ".lora_up.weight"] = up.half()
             tensors[stem + ".alpha"] = torch.tensor(3.0).half()
     diffusers_case("kohya", tensors, strength=0.75)
+    torch.save(tensors, fixture("loras", "kohya.pt"))
 
     base, merged = base_weights(pipe), {}
     for index, key in enumerate(k for k in list(tensors) if k.endswith(".alpha")):

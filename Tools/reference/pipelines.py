@@ -22,6 +22,8 @@ from transformers import CLIPTextConfig, CLIPTextModel
 from runs import draw
 
 F16 = torch.float16
+# Width of the pooled text of the fixtures' Stable Diffusion XL models.
+POOLED = 24
 
 TEXT = """a red apple on a green table
 two red apples and a yellow banana
@@ -92,6 +94,20 @@ def pictures(count, size, g):
     return torch.nn.functional.interpolate(broad, (size, size), mode="bicubic").clamp(-1, 1)
 
 
+def conditions(config, count, g):
+    """What else a UNet of this configuration wants to be told, for fitting: pooled text and sizes, guidance."""
+    told = {}
+    if config.addition_embed_type == "text_time":
+        width = config.addition_time_embed_dim
+        numbers = 5 if config.projection_class_embeddings_input_dim == POOLED + 5 * width else 6
+        pooled = config.projection_class_embeddings_input_dim - numbers * width
+        told["added_cond_kwargs"] = {"text_embeds": torch.randn(count, pooled, generator=g),
+                                     "time_ids": 64.0 * torch.randint(0, 2, (count, numbers), generator=g)}
+    if config.time_cond_proj_dim:
+        told["timestep_cond"] = torch.sin(10 * torch.randn(count, config.time_cond_proj_dim, generator=g))
+    return told
+
+
 def fit_last_convolution(unet, prediction, seed, text_channels=None):
     """Random weights would send a run far away; so the last convolution is fitted (least squares on the random
     network's features) to predict what a trained network predicts. A part stays random, so that everything
@@ -110,7 +126,7 @@ def fit_last_convolution(unet, prediction, seed, text_channels=None):
     features = []
     hook = unet.conv_out.register_forward_pre_hook(lambda _, inputs: features.append(inputs[0]))
     with torch.no_grad():
-        unet(torch.cat([a * clean + s * noise, extra], 1), t, states)
+        unet(torch.cat([a * clean + s * noise, extra], 1), t, states, **conditions(unet.config, count, g))
         hook.remove()
         columns = torch.nn.functional.unfold(features[0], 3, padding=1).transpose(1, 2).flatten(0, 1).double()
         columns = torch.cat([columns, torch.ones(len(columns), 1)], 1)

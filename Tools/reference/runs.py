@@ -15,9 +15,15 @@ diffusers.utils.logging.set_verbosity_error()
 diffusers.utils.logging.disable_progress_bar()
 
 PIPELINES = {
-    "txt2img": "StableDiffusionPipeline",
-    "img2img": "StableDiffusionImg2ImgPipeline",
-    "inpaint": "StableDiffusionInpaintPipeline",
+    "sd": {
+        "txt2img": "StableDiffusionPipeline", "img2img": "StableDiffusionImg2ImgPipeline",
+        "inpaint": "StableDiffusionInpaintPipeline", "edit": "StableDiffusionInstructPix2PixPipeline",
+    },
+    "xl": {
+        "txt2img": "StableDiffusionXLPipeline", "img2img": "StableDiffusionXLImg2ImgPipeline",
+        "inpaint": "StableDiffusionXLInpaintPipeline",
+    },
+    "lcm": {"txt2img": "LatentConsistencyModelPipeline"},
 }
 
 # In the order in which they are written; every run carries every key.
@@ -30,6 +36,8 @@ DEFAULTS = {
 
 # In the runs that ask for them alone.
 SHORTCUTS = ("guidance_end", "cache_interval")
+CONDITIONS = ("image_guidance_scale", "original_size", "crops_coords_top_left", "target_size", "aesthetic_score",
+              "negative_aesthetic_score")
 
 
 def arguments(run):
@@ -46,7 +54,10 @@ def arguments(run):
         call |= {"image": run["image"], "strength": run["strength"]}
     if run["mode"] == "inpaint":
         call |= {"mask_image": run["mask"]}
-    if run["mode"] != "img2img":  # that one takes its size from the picture
+    if run["mode"] == "edit":
+        del call["strength"], call["clip_skip"]
+    call |= {key: run[key] for key in CONDITIONS if key in run}
+    if run["mode"] not in ("img2img", "edit"):  # that one takes its size from the picture
         call |= {"width": run["width"], "height": run["height"]}
     return call
 
@@ -90,27 +101,40 @@ def caching(unet, interval):
         hook.remove()
 
 
-def draw(model, folder, runs, prompt_of_check=None, prepare=lambda pipe: None):
+def correct(call, family):
+    """The same for the pipelines of other families."""
+    if family == "xl":
+        # No negative prompt, not an empty one, is what makes these pipelines take zeros.
+        call["negative_prompt"] = call["negative_prompt"] or None
+    if family == "lcm":
+        del call["negative_prompt"], call["eta"], call["guidance_rescale"]
+    return call
+
+
+def draw(model, folder, runs, prompt_of_check=None, family="sd", prepare=lambda pipe: None,
+         **options):
     """Writes runs.json, runs.safetensors and `<name>.png` into `folder`; pictures named by the runs lie there.
-    `prepare` may change the pipeline before."""
-    base = diffusers.StableDiffusionPipeline.from_pretrained(model, dtype=torch.float32)
+    `prepare` may change the pipeline before; `options` go to the pipelines' constructors."""
+    options = {"requires_safety_checker": False, **options} if family != "xl" else options
+    base = diffusers.DiffusionPipeline.from_pretrained(model, dtype=torch.float32)
     base.set_progress_bar_config(disable=True)
     prepare(base)
     # diffusers 0.42's clip_skip asks for `text_encoder.text_model`, a level that transformers 5 has taken out.
-    if not hasattr(base.text_encoder, "text_model"):
+    if family != "xl" and not hasattr(base.text_encoder, "text_model"):
         base.text_encoder.__dict__["text_model"] = base.text_encoder
     written, tensors = [], {}
     for run in runs:
         run = {**DEFAULTS, **run}
         run["eta"] = float(run["eta"])
-        assert not set(run) - {*DEFAULTS, *SHORTCUTS}, run
-        pipe = getattr(diffusers, PIPELINES[run["mode"]])(**base.components, requires_safety_checker=False)
+        assert not set(run) - {*DEFAULTS, *SHORTCUTS, *CONDITIONS}, run
+        name = PIPELINES[family][run["mode"]]
+        pipe = getattr(diffusers, name)(**base.components, **options)
         pipe.set_progress_bar_config(disable=True)
         # The pipelines' constructors quietly force steps_offset = 1, clip_sample = False (and, for inpainting,
         # skip_prk_steps = True) on what they are given; a scheduler set afterwards is used as it is.
         scheduler = getattr(diffusers, run["scheduler"]).from_config(base.scheduler.config, **run["overrides"])
         pipe.scheduler = scheduler
-        call = arguments(run)
+        call = correct(arguments(run), family)
         values = {k: Image.open(os.path.join(folder, v)).copy() if k in ("image", "mask_image") else v
                   for k, v in call.items()}
         if "guidance_end" in run:
@@ -123,8 +147,9 @@ def draw(model, folder, runs, prompt_of_check=None, prepare=lambda pipe: None):
         assert torch.isfinite(latents).all(), run["name"]
         print(f"  {run['name']}: std {latents.std():.2f}, largest {latents.abs().max():.1f}")
 
-        tokens = base.tokenizer([run["negative_prompt"], run["prompt"]], padding="max_length", truncation=True,
-                                max_length=base.tokenizer.model_max_length, return_tensors="pt").input_ids
+        tokenizer = base.tokenizer or base.tokenizer_2
+        tokens = tokenizer([run["negative_prompt"], run["prompt"]], padding="max_length", truncation=True,
+                           max_length=tokenizer.model_max_length, return_tensors="pt").input_ids
         tensors[f"{run['name']}.ids"] = tokens
         tensors[f"{run['name']}.latents"] = latents
         if run["picture"]:
@@ -136,10 +161,10 @@ def draw(model, folder, runs, prompt_of_check=None, prepare=lambda pipe: None):
             run["picture"] = None
         run["scheduler_config"] = json.loads(scheduler.to_json_string())
         named = ", ".join(f"{k}={v!r}" for k, v in call.items())
-        run["call"] = (f"pipe = {PIPELINES[run['mode']]}.from_pretrained(folder, dtype=torch.float32); "
+        run["call"] = (f"pipe = {name}.from_pretrained(folder, dtype=torch.float32); "
                        f"pipe.scheduler = {run['scheduler']}.from_config(scheduler_config); "
                        f"pipe({named}, output_type='latent', generator=torch.Generator('cpu').manual_seed({run['seed']}))")
-        written.append({key: run[key] for key in (*DEFAULTS, *SHORTCUTS) if key in run})
+        written.append({key: run[key] for key in (*DEFAULTS, *SHORTCUTS, *CONDITIONS) if key in run})
     save_json(written, os.path.join(folder, "runs.json"))
     save_tensors(tensors, os.path.join(folder, "runs.safetensors"))
     if prompt_of_check:

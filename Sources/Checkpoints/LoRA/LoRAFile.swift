@@ -81,10 +81,10 @@ struct LoRAFile: Sendable {
     }
 }
 
-/// Opens a LoRA's file.
+/// Opens a LoRA's file, of any format that weights come in.
 ///
 /// - Parameter path: a file, or a folder with one of diffusers' or PEFT's names in it
 package func openLoRA(_ path: String) throws -> any TensorSource {
     let inFolder = ["pytorch_lora_weights.safetensors", "adapter_model.safetensors"].map { joined(path, $0) }
-    return try SafetensorsFile(path: inFolder.first(where: isFile) ?? path)
+    return try openTensors(file: inFolder.first(where: isFile) ?? path)
 }

@@ -58,7 +58,7 @@ package struct LoRAMerge {
         }
         var sources: [String: any TensorSource] = [:]
         for (part, network) in networks {
-            sources[part] = updates[part].map { MergedTensors(network.source, $0) } ?? network.source
+            sources[part] = updates[part].map { LoRATensors(network.source, $0) } ?? network.source
         }
         self.sources = sources
         self.warnings = warnings

@@ -52,6 +52,10 @@ public struct Conversion: Sendable {
     /// A VAE to put in the place of the model's: a diffusers folder of one, or a file with its original or diffusers'
     /// names.
     public var vae: String?
+    /// Merged into the weights, in this order; what they change is float32 unless another type is asked for.
+    public var loras: [LoRA] = []
+    /// Whether tensors of a LoRA that find no place in the model are left out, instead of being an error.
+    public var isLenientWithLoRAs = false
     /// The tokenizer's folder for a single file; nil to look beside it.
     public var tokenizer: String?
     /// Takes the averaged weights (EMA) of a single file's UNet.
@@ -90,6 +94,7 @@ public struct Conversion: Sendable {
         var contents = try ModelContents(
             path: input, options: .init(tokenizer: tokenizer, prefersAverages: prefersAverages))
         if let vae { try contents.replaceVAE(vae) }
+        try contents.merge(loras, isLenient: isLenientWithLoRAs)
         return contents
     }
 
@@ -101,12 +106,13 @@ public struct Conversion: Sendable {
             let single = try SingleFileForm(contents, name: output)
             return try write(single.tensors, notes: single.fileNotes, remarks: single.remarks, progress)
         }
-        guard vae == nil, !prefersAverages else {
+        guard vae == nil, !prefersAverages, loras.isEmpty else {
             throw LimnError(
-                "\(input): this is \(FileKind(source).description), no whole model; --vae and --ema do not go with it",
+                "\(input): this is \(FileKind(source).description), no whole model; --vae, --ema and --lora do not go "
+                    + "with it",
                 isUsage: true)
         }
-        let copies = try MergedTensors([source], path: input)
+        let copies = try JoinedTensors([source], path: input)
         return try write(
             copies, notes: source.notes, remarks: ["\(FileKind(source).description), under the names that it has"],
             progress)
@@ -217,7 +223,14 @@ extension ModelContents {
                 remarks.append("left out: the text encoder's last layer, which Stable Diffusion 2 never runs")
             }
         }
-        return remarks + leftOut.map { "left out: \($0)" }
+        return remarks + leftOut.map { "left out: \($0)" } + changes
+    }
+
+    /// Puts merged weights in the place of the model's.
+    mutating func merge(_ loras: [LoRA], isLenient: Bool) throws {
+        let (merged, warnings) = try ModelParts(sources: sources).merging(loras, description, isLenient: isLenient)
+        sources = merged.sources
+        changes += loras.map { "merged: \($0.path), weight \($0.weight)" } + warnings
     }
 
     /// Puts another VAE in the place of the model's.

@@ -17,6 +17,8 @@ struct ModelContents {
     var files: [(name: String, content: Content)] = []
     /// What is not kept.
     var leftOut: [String] = []
+    /// What is not as the input has it.
+    var changes: [String] = []
     /// The checkpoint, if that is what it comes from.
     var original: SingleFile?
 

@@ -29,7 +29,7 @@ struct SingleFileForm {
                     + "encoders; write a folder instead")
         }
         let parts = try contents.sources.map { try original.part($0.key, $0.value) as any TensorSource }
-        tensors = try MergedTensors(parts, path: name, notes: notes)
+        tensors = try JoinedTensors(parts, path: name, notes: notes)
         fileNotes = notes
         if contents.original == nil {
             remarks.append("the names are those of \(Self.name(original.family))")

@@ -145,6 +145,28 @@ package struct ConfigFile: Sendable {
         return Array(repeating: try int(key, default: fallback, in: range), count: levels)
     }
 
+    /// A list with one number a level or one number a layer of the level, or one number for all levels.
+    ///
+    /// - Parameter layers: how many layers each level has
+    /// - Returns: of each level one number, or as many as it has layers
+    package func perLayer(
+        _ key: String, default fallback: Int, layers: [Int], in range: ClosedRange<Int>
+    ) throws -> [[Int]] {
+        guard case .array(let items) = value(key) else {
+            return try perLevel(key, default: fallback, levels: layers.count, in: range).map { [$0] }
+        }
+        guard items.count == layers.count else {
+            throw ModelError("\(path): \(key) has \(items.count) entries, but there are \(layers.count) levels")
+        }
+        return try zip(items, layers).map { item, count in
+            guard case .array(let numbers) = item else { return [try whole(key, item, in: range)] }
+            guard numbers.count == count else {
+                throw ModelError("\(path): \(key) has \(numbers.count) numbers for a level of \(count) layers")
+            }
+            return try numbers.map { try whole(key, $0, in: range) }
+        }
+    }
+
     package func perLevel(_ key: String, default fallback: Bool, levels: Int) throws -> [Bool] {
         if case .array(let items) = value(key) {
             let list: [Bool] = items.compactMap { if case .bool(let bool) = $0 { bool } else { nil } }

@@ -25,10 +25,13 @@ struct DownBlock: Sendable {
             try ResnetBlock(
                 source("resnets", $0), in: $0 == 0 ? inChannels : channels, out: channels, config: config)
         }
-        let shape = config.transformerShape(level: level, layers: config.transformerLayers[level])
         attentions =
             config.downBlocks[level] == .plain
-            ? [] : try (0..<layers).map { try Transformer2D(source("attentions", $0), shape, slots: slots) }
+            ? []
+            : try (0..<layers).map {
+                let shape = config.transformerShape(level: level, layers: config.transformerLayers[level][$0])
+                return try Transformer2D(source("attentions", $0), shape, slots: slots)
+            }
         downsampler =
             level == config.levels - 1
             ? nil : try Conv2D(source("downsamplers.0.conv"), in: channels, out: channels, stride: 2)
@@ -69,7 +72,7 @@ struct MidBlock: Sendable {
         resnets = try (0..<(kind == .plain ? 1 : 2)).map {
             try ResnetBlock(source("resnets", $0), in: channels, out: channels, config: config)
         }
-        var shape = config.transformerShape(level: level, layers: config.transformerLayers[level])
+        var shape = config.transformerShape(level: level, layers: config.transformerLayers[level][0])
         shape.onlyCrossAttention = false
         attention = kind == .plain ? nil : try Transformer2D(source("attentions.0"), shape, slots: slots)
     }
@@ -104,10 +107,13 @@ struct UpBlock: Sendable {
             let skip = $0 == layers - 1 ? skipBelow : channels
             return try ResnetBlock(source("resnets", $0), in: main + skip, out: channels, config: config)
         }
-        let shape = config.transformerShape(level: level, layers: config.reverseTransformerLayers[index])
         attentions =
             config.upBlocks[index] == .plain
-            ? [] : try (0..<layers).map { try Transformer2D(source("attentions", $0), shape, slots: slots) }
+            ? []
+            : try (0..<layers).map {
+                let shape = config.transformerShape(level: level, layers: config.reverseTransformerLayers[index][$0])
+                return try Transformer2D(source("attentions", $0), shape, slots: slots)
+            }
         upsampler =
             level == 0
             ? nil

@@ -109,15 +109,26 @@ extension UNetConfig {
         crossAttentionChannels = try file.perLevel(
             "cross_attention_dim", default: 1280, levels: levels, in: 1...16384)
         try readTextProjection(file)
-        transformerLayers = try file.perLevel(
-            "transformer_layers_per_block", default: 1, levels: levels, in: 0...64)
-        reverseTransformerLayers =
-            file.isSet("reverse_transformer_layers_per_block")
-            ? try file.perLevel("reverse_transformer_layers_per_block", default: 1, levels: levels, in: 0...64)
-            : transformerLayers.reversed()
+        try readDepths(file)
         onlyCrossAttention = try file.perLevel("only_cross_attention", default: false, levels: levels)
         // Pixels are rows of channels here, so linear and 1×1-convolution projections are one thing.
         _ = try file.bool("use_linear_projection", default: false)
+    }
+
+    private mutating func readDepths(_ file: ConfigFile) throws {
+        let (key, reverseKey) = ("transformer_layers_per_block", "reverse_transformer_layers_per_block")
+        func depths(_ key: String, layers: [Int]) throws -> [TransformerDepth] {
+            try file.perLayer(key, default: 1, layers: layers, in: 0...64).map(TransformerDepth.init)
+        }
+        transformerLayers = try depths(key, layers: layersPerBlock)
+        if file.isSet(reverseKey) {
+            reverseTransformerLayers = try depths(reverseKey, layers: layersPerBlock.reversed().map { $0 + 1 })
+        } else if transformerLayers.allSatisfy({ $0.counts.count == 1 }) {
+            reverseTransformerLayers = transformerLayers.reversed()
+        } else {
+            throw ModelError(
+                "\(file.path): \(key) counts by layer, so the way up must be counted too: \(reverseKey) is missing")
+        }
     }
 
     /// `encoder_hid_dim` alone means "text_proj", too.

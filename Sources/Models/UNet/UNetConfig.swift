@@ -21,8 +21,9 @@ package struct UNetConfig: Sendable, Equatable {
     package var crossAttentionChannels = [768, 768, 768, 768]
     /// Width of text states that the network projects to the width of its cross-attentions itself; nil: it does not.
     package var encoderHiddenChannels: Int?
-    package var transformerLayers = [1, 1, 1, 1]
-    package var reverseTransformerLayers = [1, 1, 1, 1]
+    package var transformerLayers: [TransformerDepth] = [1, 1, 1, 1]
+    /// On the way up, the narrowest level first.
+    package var reverseTransformerLayers: [TransformerDepth] = [1, 1, 1, 1]
     /// Heads per level. (The key is `attention_head_dim`, a misnomer that diffusers keeps for its configs' sake.)
     package var attentionHeads = [8, 8, 8, 8]
     package var timeConditioning = TimeConditioning.add
@@ -45,4 +46,15 @@ package struct UNetConfig: Sendable, Equatable {
     package var levels: Int { blockOutChannels.count }
     /// Latents are best a multiple of this; other sizes work, as in diffusers, by cropping what is upsampled.
     package var factor: Int { 1 << (levels - 1) }
+}
+
+/// How many transformer blocks each attention of a level stacks: one number for all of the level, or one a layer.
+package struct TransformerDepth: Sendable, Equatable, ExpressibleByIntegerLiteral {
+    /// At least one.
+    let counts: [Int]
+
+    package init(integerLiteral count: Int) { counts = [count] }
+    init(_ counts: [Int]) { self.counts = counts }
+
+    subscript(layer: Int) -> Int { counts[counts.count == 1 ? 0 : layer] }
 }

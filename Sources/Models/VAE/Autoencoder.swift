@@ -76,6 +76,8 @@ package protocol VAEConfig: Sendable {
     /// Whether pictures are encoded to a distribution (its mean, then the logarithm of its variance), of which latents
     /// are drawn; else they are encoded to latents.
     var drawsLatents: Bool { get }
+    /// Whether it overflows half precision, and is to multiply float32 numbers where that matters.
+    var needsFloat32: Bool { get }
     /// How the files' keys become the names that the network asks for.
     var rules: KeyRules { get }
 

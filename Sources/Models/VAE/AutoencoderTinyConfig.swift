@@ -18,6 +18,7 @@ package struct AutoencoderTinyConfig: VAEConfig, Equatable {
 
     package var factor: Int { 1 << (decoderBlocks.count - 1) }
     package var drawsLatents: Bool { false }
+    package var needsFloat32: Bool { false }
     package var rules: KeyRules { .none }
 
     package func autoencoder(_ source: LayerSource) throws -> any Autoencoder {

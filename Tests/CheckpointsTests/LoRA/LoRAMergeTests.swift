@@ -100,6 +100,16 @@ struct LoRAMergeTests {
         #expect(relativeError(try merged([0.25, 0.25]), try merged([0.5])) < 1e-6)
     }
 
+    @Test func pickledFilesAreLoRAsToo() throws {
+        let networks = try pipelineA()
+        func merged(_ file: String) throws -> any TensorSource {
+            let items = [LoRAMerge.Item(path: Fixtures.path("loras/" + file), strength: 0.75)]
+            return try #require(try LoRAMerge(items, into: networks).sources["unet"])
+        }
+        let name = "down_blocks.0.resnets.0.conv1.weight"
+        #expect(try merged("kohya.pt").float32(name) == merged("kohya.safetensors").float32(name))
+    }
+
     /// PEFT saves an adapter as a file and a configuration beside it.
     @Test func anAdaptersConfigurationTellsItsAlpha() throws {
         let folder = try TemporaryFolder()

@@ -1,5 +1,5 @@
 /// Tensors of several sources as one.
-package final class MergedTensors: TensorSource {
+package final class JoinedTensors: TensorSource {
     package let path: String
     package let tensors: [String: TensorInfo]
     package let notes: [String: String]

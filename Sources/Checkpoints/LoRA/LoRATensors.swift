@@ -1,6 +1,6 @@
 /// A source whose tensors are changed by LoRAs when they are read, one at a time and in float32; those that no LoRA
 /// changes are the source's own.
-final class MergedTensors: TensorSource {
+final class LoRATensors: TensorSource {
     let path: String
     let tensors: [String: TensorInfo]
     private let base: any TensorSource
