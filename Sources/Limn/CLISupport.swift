@@ -20,6 +20,24 @@ public enum Choices {
 }
 
 extension Picture {
+    private static let previewKeyword = "Comment"
+    private static let previewMark = "A preview of a picture that limn is drawing"
+
+    /// Writes a preview, in the place of the one before.
+    ///
+    /// - Throws: `LimnError` if it cannot be written
+    public func write(preview path: String) throws {
+        try withLimnErrors {
+            try PNG.write(image, text: [(Self.previewKeyword, Self.previewMark)], to: path, replacing: true)
+        }
+    }
+
+    /// Whether a file is a preview, and may be replaced by another.
+    public static func isPreview(_ path: String) -> Bool {
+        guard let text = try? PNG.readText(path) else { return false }
+        return text.contains { $0.keyword == previewKeyword && $0.text == previewMark }
+    }
+
     /// Like `write(to:)`, but never replaces a file that is there, be it one that came into being a moment ago.
     ///
     /// - Throws: `LimnError` if there is a file of this name, or if it cannot be written

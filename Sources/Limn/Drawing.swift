@@ -5,7 +5,9 @@ import Tensors
 
 extension Model {
     /// Draws the pictures of a request, one after the other: a picture does not depend on how many there are.
-    func draw(_ job: PreparedRequest, tell: (Event) -> Void) throws {
+    ///
+    /// - Parameter previewEvery: after every how many steps to decode what there is
+    func draw(_ job: PreparedRequest, previewEvery: Int? = nil, tell: (Event) -> Void) throws {
         let request = job.request
         var seconds = StageSeconds()
         func timed<R>(_ stage: WritableKeyPath<StageSeconds, Double>, _ body: () throws -> R) rethrows -> R {
@@ -13,18 +15,21 @@ extension Model {
             defer { seconds[keyPath: stage] += Compute.seconds - start }
             return try body()
         }
-        func report(_ stage: Progress.Stage, _ picture: Int, secondsPerStep: Double? = nil) {
+        func report(
+            _ stage: Progress.Stage, _ picture: Int, secondsPerStep: Double? = nil, preview: Picture? = nil
+        ) {
             tell(
                 .progress(
                     Progress(
-                        stage: stage, picture: picture, pictures: request.count, secondsPerStep: secondsPerStep)))
+                        stage: stage, picture: picture, pictures: request.count, secondsPerStep: secondsPerStep,
+                        preview: preview)))
         }
 
         report(.encodingText, 0)
         let phases = try timed(\.textEncoder) { try runPhases(job, tell: tell) }
         let textSeconds = seconds.textEncoder
         let shape = latentShape(job)
-        try networks.vae.planDecoding(height: shape.height, width: shape.width, vaeCompute, tiling: job.vaeTiling)
+        try planDecoding(job)
         for phase in phases {
             try phase.unet.plan(height: shape.height, width: shape.width, phase.conditioning, compute)
         }
@@ -44,17 +49,28 @@ extension Model {
             let latents = try timed(\.unet) {
                 makeRoom()
                 try denoiser.plan()
+                if previewEvery != nil { try planDecoding(job, forPreview: true) }
                 keepWeights()
                 var last = Compute.seconds
+                var previews = Previews(every: previewEvery, steps: job.steps)
                 return try job.sampler.sample(
-                    start.latents, from: job.firstStep, denoise: denoiser.denoised,
+                    start.latents, from: job.firstStep,
+                    denoise: { x, level in
+                        let denoised = try denoiser.denoised(x, level)
+                        previews.keep(denoised.x0)
+                        return denoised
+                    },
                     noise: { generator.normal(in: start.latents.pool) },
                     afterStep: { step, x in
                         let now = Compute.seconds
+                        let done = step - job.firstStep + 1
+                        let preview = try previews.due(after: done).map { try decode($0, job, forPreview: true) }
                         report(
-                            .denoising(step: step - job.firstStep + 1, steps: job.steps), index,
-                            secondsPerStep: now - last)
-                        last = now
+                            .denoising(step: done, steps: job.steps), index, secondsPerStep: now - last,
+                            preview: preview)
+                        last = Compute.seconds
+                        seconds.vaeDecoder += last - now
+                        seconds.unet -= last - now
                         return start.restored(x, after: step, job.sampler)
                     }
                 ).values
@@ -100,19 +116,56 @@ extension Model {
             channels: description.vae.latentChannels, height: job.height / factor, width: job.width / factor)
     }
 
-    private func decode(_ latents: [Float], _ job: PreparedRequest) throws -> Picture {
+    /// What decodes, where it runs, and what latents are divided by before.
+    private func decoder(forPreview: Bool) -> (network: any Autoencoder, compute: Compute, scalingFactor: Float) {
+        if let tiny, forPreview || !tiny.isForPreviewsOnly { return (tiny.network, compute, tiny.scalingFactor) }
+        return (networks.vae, vaeCompute, description.vae.scalingFactor)
+    }
+
+    private func planDecoding(_ job: PreparedRequest, forPreview: Bool = false) throws {
         let shape = latentShape(job)
+        let decoder = decoder(forPreview: forPreview)
+        try decoder.network.planDecoding(
+            height: shape.height, width: shape.width, decoder.compute, tiling: job.vaeTiling)
+    }
+
+    private func decode(_ latents: [Float], _ job: PreparedRequest, forPreview: Bool = false) throws -> Picture {
+        let shape = latentShape(job)
+        let decoder = decoder(forPreview: forPreview)
         // As diffusers' Stable Diffusion pipelines do, without the VAE's shift_factor.
-        let scaled = latents.map { $0 / description.vae.scalingFactor }
+        let scaled = latents.map { $0 / decoder.scalingFactor }
         let tensor = try Tensor(
             batch: 1, height: shape.height, width: shape.width, channels: shape.channels,
             values: shape.channelsLast(scaled))
-        let decoded = try networks.vae.decode(tensor, vaeCompute, tiling: job.vaeTiling)
+        let decoded = try decoder.network.decode(tensor, decoder.compute, tiling: job.vaeTiling)
         var image = try Image(signed: decoded.buffer, width: job.width, height: job.height)
         if let mask = job.mask, let original = job.initImage {
             let soft = try mask.blurred(sigma: job.request.maskBlur)
             image = try soft.composite(original: original, painted: image)
         }
         return Picture(image: image)
+    }
+}
+
+/// Which steps of a picture show what there is.
+private struct Previews {
+    let every: Int?
+    let steps: Int
+    private var latents: Sample?
+    private var last = 0
+
+    init(every: Int?, steps: Int) { (self.every, self.steps) = (every, steps) }
+
+    /// Remembers what the network last took for the picture.
+    mutating func keep(_ x0: Sample) {
+        if every != nil { latents = x0 }
+    }
+
+    /// The latents to show after so many steps; none after the last, which the picture itself follows, and one for a
+    /// step that is told of twice.
+    mutating func due(after done: Int) -> [Float]? {
+        guard let every, every > 0, done > last, done < steps, done % every == 0 else { return nil }
+        last = done
+        return latents?.values
     }
 }

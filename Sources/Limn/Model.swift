@@ -27,6 +27,12 @@ public struct LoadOptions: Sendable, Equatable {
     public var tokenizer: String?
     /// Takes the averaged weights (EMA) of the UNet where a single file has both these and the last ones.
     public var prefersAverages = false
+    /// A VAE in the place of the model's own: a folder or a file, of diffusers or with the original code's names.
+    public var vae: String?
+    /// A tiny autoencoder (TAESD) that decodes pictures in the VAE's place, faster and coarser: a folder or a file.
+    public var taesd: String?
+    /// Whether `taesd` is used for previews alone.
+    public var taesdForPreviewsOnly = false
 
     public init(
         threads: Int? = nil, precision: Precision? = nil, lowMemory: Bool = false, loras: [LoRA] = []
@@ -91,6 +97,9 @@ public actor Model {
     let storedLoRAs: [StoredLoRA]
     let description: ModelDescription
     let networks: Networks
+    let tiny: TinyDecoder?
+    /// The name of the VAE in the place of the model's own; nil if there is none.
+    let vaeName: String?
     let refiner: Refiner?
     let compute: Compute
     /// Where the VAE runs.
@@ -127,7 +136,8 @@ public actor Model {
         let opened = try OpenedModel(
             path: path,
             options: .init(tokenizer: options.tokenizer, prefersAverages: options.prefersAverages))
-        let description = opened.description
+        var (description, parts) = (opened.description, opened.parts)
+        vaeName = try options.vae.map { try description.replaceVAE($0, &parts) }
         let kernels = try Kernels.chosen()
         precision = options.precision ?? .usual(with: kernels)
         let compute = try Compute(
@@ -137,16 +147,24 @@ public actor Model {
         compute.isCancelled = isCancelled
         let words = try options.embeddings.map { try TextualInversion(path: $0) }
         // A picture drawn with a learnt word is not what the model alone would draw.
-        fingerprint = words.isEmpty ? opened.parts.fingerprint : opened.parts.fingerprint(with: words)
+        let own = words.isEmpty ? parts.fingerprint : parts.fingerprint(with: words)
         storedLoRAs = try options.loras.map { try StoredLoRA($0) }
         loras = options.loras
-        let (parts, warnings) = try opened.parts.merging(
+        let (merged, warnings) = try parts.merging(
             options.loras, description, isLenient: options.isLenientWithLoRAs)
         self.warnings = warnings
         watch?.lap("opening")
         vaeCompute = description.needsFloat32VAE ? compute.exact() : compute
-        networks = try Networks(description, parts, words: words, compute, vae: vaeCompute, watch)
-        refiner = try options.refiner.map { try Refiner(path: $0, of: description, words: words, compute) }
+        networks = try Networks(description, merged, words: words, compute, vae: vaeCompute, watch)
+        refiner = try options.refiner.map { [description] in
+            try Refiner(path: $0, of: description, words: words, compute)
+        }
+        tiny = try options.taesd.map { [description] in
+            try TinyDecoder(
+                path: $0, isForPreviewsOnly: options.taesdForPreviewsOnly, for: description, compute)
+        }
+        // What decodes is part of what draws.
+        fingerprint = own + (tiny.map { $0.isForPreviewsOnly ? "" : "-" + $0.fingerprint } ?? "")
         compute.isCancelled = belongsToTask
         (self.description, self.compute) = (description, compute)
         self.path = path
@@ -173,11 +191,16 @@ public actor Model {
     ///         case .picture(let picture): try picture.write(to: "apple.png")
     ///         }
     ///     }
-    public nonisolated func events(for request: Request) -> AsyncThrowingStream<Event, any Error> {
+    ///
+    /// - Parameter previewEvery: after every how many steps `Progress.preview` holds a picture; nil for never. Decoding
+    ///   one takes as long as decoding the last, which is little with `LoadOptions.taesd` alone
+    public nonisolated func events(
+        for request: Request, previewEvery: Int? = nil
+    ) -> AsyncThrowingStream<Event, any Error> {
         AsyncThrowingStream { continuation in
             let task = Task {
                 do {
-                    try await run(request) { continuation.yield($0) }
+                    try await run(request, previewEvery: previewEvery) { continuation.yield($0) }
                     continuation.finish()
                 } catch {
                     continuation.finish(throwing: error)
@@ -196,12 +219,12 @@ public actor Model {
         return pictures
     }
 
-    func run(_ request: Request, tell: (Event) -> Void) throws {
+    func run(_ request: Request, previewEvery: Int? = nil, tell: (Event) -> Void) throws {
         try withLimnErrors {
             let job = try PreparedRequest(
                 request, description: description, scheduler: scheduler, hasRefiner: refiner != nil,
                 lowMemory: compute.weights != nil)
-            try draw(job, tell: tell)
+            try draw(job, previewEvery: previewEvery, tell: tell)
         }
     }
 }

@@ -40,7 +40,7 @@ package struct ModelDescription: Sendable {
     /// One, or SDXL's two, whose states lie side by side.
     package var texts: [Text]
     package var unet: UNetConfig
-    package var vae: AutoencoderConfig
+    package var vae: any VAEConfig
     package var scheduler: SchedulerConfig
     /// Guidance that the model's maker recommends (`limn.json`, key `guidance_scale`).
     package var guidanceScale: Float?
@@ -50,7 +50,7 @@ package struct ModelDescription: Sendable {
 
     /// - Throws: `LimnError` if the parts do not belong to one model, or make one that cannot be run
     package init(
-        path: String, pipelineClass: String? = nil, texts: [Text], unet: UNetConfig, vae: AutoencoderConfig,
+        path: String, pipelineClass: String? = nil, texts: [Text], unet: UNetConfig, vae: any VAEConfig,
         scheduler: SchedulerConfig, guidanceScale: Float? = nil, zeroesEmptyNegative: Bool = false
     ) throws {
         (self.path, self.pipelineClass, self.texts) = (path, pipelineClass, texts)

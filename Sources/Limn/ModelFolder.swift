@@ -4,7 +4,7 @@ import Sampling
 
 /// A diffusers folder as a description of the model in it.
 extension ModelDescription {
-    private static let partClasses = [("unet", "UNet2DConditionModel"), ("vae", "AutoencoderKL")]
+    private static let partClasses = [("unet", ["UNet2DConditionModel"]), ("vae", AutoencoderClasses.names)]
 
     private static let supportedPipelines = [
         "StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline", "StableDiffusionInpaintPipeline",
@@ -30,7 +30,7 @@ extension ModelDescription {
                     + "scheduler")
         }
         let unet = try UNetConfig(try Self.config(path, "unet", supports: "UNet2DConditionModel"))
-        let vae = try AutoencoderConfig(try Self.config(path, "vae", supports: "AutoencoderKL"))
+        let vae = try AutoencoderClasses.config(try ConfigFile(path: path + "/vae/config.json"))
         let texts = try textParts.map { tokenizer, encoder in
             Text(
                 part: encoder, tokenizer: given ?? path + "/" + tokenizer,
@@ -67,8 +67,9 @@ extension ModelDescription {
         guard exists(path, "model_index.json") else { return nil }
         let file = try ConfigFile(path: path + "/model_index.json")
         for (part, supported) in partClasses {
-            guard let found = file.partClass(part), found != supported else { continue }
-            throw file.unsupported(part, "of the class \"\(found)\"", supported: supported)
+            guard let found = file.partClass(part), !supported.contains(found) else { continue }
+            throw file.unsupported(
+                part, "of the class \"\(found)\"", supported: supported.joined(separator: ", "))
         }
         for part in ["text_encoder", "text_encoder_2"] {
             guard let found = file.partClass(part), !TextEncoderClasses.names.contains(found) else { continue }

@@ -87,8 +87,8 @@ extension ModelParts {
         try load(.unet, .none, compute) { try UNet2DConditionModel($0, config) }
     }
 
-    func vae(_ config: AutoencoderConfig, _ compute: Compute) throws -> AutoencoderKL {
-        try load(.vae, .autoencoder, compute) { try AutoencoderKL($0, config) }
+    func vae(_ config: any VAEConfig, _ compute: Compute) throws -> any Autoencoder {
+        try load(.vae, config.rules, compute, config.autoencoder)
     }
 
     /// What is wrong with each part, without reading values.
@@ -99,7 +99,7 @@ extension ModelParts {
         }
         for text in description.texts { attempt { try check(text.part, text.config.rules, text.config.encoder) } }
         attempt { try check(.unet, .none) { try UNet2DConditionModel($0, description.unet) } }
-        attempt { try check(.vae, .autoencoder) { try AutoencoderKL($0, description.vae) } }
+        attempt { try check(.vae, description.vae.rules, description.vae.autoencoder) }
         return problems
     }
 }

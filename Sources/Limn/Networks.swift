@@ -15,7 +15,7 @@ struct TextReader: Sendable {
 struct Networks: Sendable {
     let texts: [TextReader]
     let unet: UNet2DConditionModel
-    let vae: AutoencoderKL
+    let vae: any Autoencoder
 }
 
 extension ModelDescription {

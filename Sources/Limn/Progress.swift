@@ -14,6 +14,8 @@ public struct Progress: Sendable, Equatable {
     public var pictures: Int
     /// Seconds that the last step took; nil before the first.
     public var secondsPerStep: Double?
+    /// What the picture would be if all noise were taken away now; nil unless previews were asked for and one is due.
+    public var preview: Picture?
 
     /// Seconds until this picture's last step, judged by the last one.
     public var secondsLeft: Double? {

@@ -11,6 +11,10 @@ public struct Recipe: Sendable {
     public let modelName: String?
     /// The model's `fingerprint`; nil if the file comes from another program.
     public let modelFingerprint: String?
+    /// The name of the VAE that took the place of the model's own; nil if none did, or if another program drew it.
+    public var vaeName: String? { isExact ? stored.vae : nil }
+    /// The name of the tiny autoencoder that decoded it in the VAE's place; nil if none did.
+    public var taesdName: String? { isExact ? stored.taesd : nil }
     /// The fingerprint of the refiner that finished it; nil if none did.
     public var refinerFingerprint: String? { stored.refiner }
     /// The arithmetic that it was drawn with; nil if the file does not say.
@@ -85,6 +89,8 @@ struct StoredRequest: Codable, Equatable {
     var version: String?
     var model: String?
     var fingerprint: String?
+    var vae: String?
+    var taesd: String?
     var precision: String?
     var prompt: String
     var negativePrompt: String

@@ -78,13 +78,13 @@ final class StageTimer {
 
     /// - Parameter picture: [batch, height, width, 3]
     @discardableResult
-    func encoder(_ vae: AutoencoderKL, picture: Tensor) throws -> Tensor {
+    func encoder(_ vae: any Autoencoder, picture: Tensor) throws -> Tensor {
         try time(.vaeEncoder, input: picture.channelsFirstShape) { try vae.encode(picture, compute) }
     }
 
     /// - Parameter latents: [batch, height, width, channels]
     @discardableResult
-    func decoder(_ vae: AutoencoderKL, latents: Tensor) throws -> Tensor {
+    func decoder(_ vae: any Autoencoder, latents: Tensor) throws -> Tensor {
         try time(.vaeDecoder, input: latents.channelsFirstShape) { try vae.decode(latents, compute) }
     }
 

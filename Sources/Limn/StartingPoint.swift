@@ -54,7 +54,7 @@ extension Model {
                 latents: sampler.initialNoiseScale * noise,
                 // The likeliest latents, and not scaled: so these models were trained.
                 extraChannels: try job.initImage.map {
-                    shape.channelsLast(Array(try moments($0.signed, job)[..<shape.count]))
+                    shape.channelsLast(Array(try encoded($0.signed, job)[..<shape.count]))
                 })
         }
         guard let mask = job.mask else {
@@ -82,13 +82,13 @@ extension Model {
             }
         } else if let latents {
             // diffusers encodes the masked picture here too and never looks at it, but its noise counts.
-            _ = generator.normal(shape.count)
+            if description.vae.drawsLatents { _ = generator.normal(shape.count) }
             start.kept = StartingPoint.Kept(picture: latents, noise: noise, mask: small.values)
         }
         return start
     }
 
-    /// A sample of a picture's latents, scaled: mean + exp(logvar / 2)·noise.
+    /// A picture's latents, scaled: a sample of them, mean + exp(logvar / 2)·noise, where the VAE gives a distribution.
     ///
     /// - Parameter signed: [height, width, 3] in −1…1
     /// - Returns: [channels, height, width]
@@ -96,7 +96,8 @@ extension Model {
         _ signed: [Float], _ job: PreparedRequest, _ generator: inout any NoiseGenerator
     ) throws -> [Float] {
         let count = latentShape(job).count
-        let planes = try moments(signed, job)
+        let planes = try encoded(signed, job)
+        guard description.vae.drawsLatents else { return planes.map { $0 * description.vae.scalingFactor } }
         let noise = generator.normal(count)
         return (0..<count).map { index in
             let logarithm = min(max(planes[count + index], -30), 20)
@@ -104,15 +105,15 @@ extension Model {
         }
     }
 
-    /// Mean and logarithm of the variance of a picture's latents, not scaled.
+    /// Mean and logarithm of the variance of a picture's latents, or the latents themselves, not scaled.
     ///
     /// - Parameter signed: [height, width, 3] in −1…1
-    /// - Returns: [2·channels, height, width]
-    private func moments(_ signed: [Float], _ job: PreparedRequest) throws -> [Float] {
+    /// - Returns: [2·channels or channels, height, width]
+    private func encoded(_ signed: [Float], _ job: PreparedRequest) throws -> [Float] {
         let shape = latentShape(job)
         let tensor = try Tensor(batch: 1, height: job.height, width: job.width, channels: 3, values: signed)
-        let moments = try networks.vae.encode(tensor, vaeCompute, tiling: job.vaeTiling)
-        let both = LatentShape(channels: 2 * shape.channels, height: shape.height, width: shape.width)
-        return both.channelsFirst(moments.buffer)
+        let encoded = try networks.vae.encode(tensor, vaeCompute, tiling: job.vaeTiling)
+        let all = LatentShape(channels: encoded.channels, height: shape.height, width: shape.width)
+        return all.channelsFirst(encoded.buffer)
     }
 }

@@ -7,6 +7,8 @@ extension Model {
     func metadata(for request: Request) throws -> [(keyword: String, text: String)] {
         var stored = StoredRequest(
             request, model: name, fingerprint: fingerprint, precision: precision, loras: storedLoRAs)
+        stored.vae = vaeName
+        if let tiny, !tiny.isForPreviewsOnly { stored.taesd = tiny.name }
         stored.refiner = refinerFingerprint
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -41,6 +43,8 @@ extension StoredRequest {
         add("Seed", seed.map(String.init))
         if let width, let height { add("Size", "\(width)x\(height)") }
         add("Model", model)
+        add("VAE", vae)
+        add("TAESD", taesd)
         add("Denoising strength", strength.map { Self.shown(Float($0)) })
         add("Mask blur", mask == nil ? nil : Self.shown(Float(maskBlur)))
         add("Eta", eta.map(Self.shown))

@@ -50,6 +50,26 @@ struct WordOptions: ParsableArguments {
         completion: .file(extensions: ["safetensors", "pt", "bin"]))
     var embeddings: [String] = []
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            A VAE in the place of the model's own: a folder as diffusers has it, or a file of weights with the names \
+            of diffusers or of the original code.
+            """,
+            valueName: "path"),
+        completion: .file(extensions: ["safetensors"]))
+    var vae: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "A tiny autoencoder (TAESD) to decode with, faster and coarser: a folder or a file of weights.",
+            valueName: "path"),
+        completion: .file(extensions: ["safetensors"]))
+    var taesd: String?
+
+    @Flag(help: "Use --taesd for previews alone, and the VAE for the picture.")
+    var taesdPreviewOnly = false
+
     @Flag(
         help: """
             Draw within about 1.6 GB where that can be done: weights are read from their files again and again. A \
@@ -254,6 +274,21 @@ struct OutputOptions: ParsableArguments {
         help: ArgumentHelp("Keep the final latents too, as safetensors; never written over.", valueName: "file"),
         completion: .file(extensions: ["safetensors"]))
     var saveLatents: String?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Show in this PNG what there is while it is drawn; it is replaced again and again. Each takes the time of \
+            decoding a picture, unless --taesd is given.
+            """,
+            valueName: "file"),
+        completion: .file(extensions: ["png"]))
+    var preview: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("After every how many steps to renew it. (default: 1)", valueName: "count"))
+    var previewEvery: Int?
 
     @Flag(help: "One line of JSON a picture on standard output.")
     var json = false

@@ -5,6 +5,7 @@ struct Generation {
     private let flags: GenerateCommand
     private let names: OutputNames
     private let latentNames: OutputNames?
+    private let previews: PreviewFile?
 
     /// Checks what can be checked before anything large is read.
     init(_ flags: GenerateCommand) throws {
@@ -19,6 +20,10 @@ struct Generation {
         if flags.start.mask != nil, flags.start.initImage == nil {
             throw LimnError("--mask needs the picture that it belongs to; give it with -i", isUsage: true)
         }
+        if flags.words.taesdPreviewOnly, flags.words.taesd == nil || flags.output.preview == nil {
+            throw LimnError("--taesd-preview-only needs --taesd and --preview", isUsage: true)
+        }
+        previews = try PreviewFile(flags.output)
         names = try OutputNames(flags.output.output ?? "output.png")
         latentNames = try flags.output.saveLatents.map {
             try OutputNames($0, ending: ".safetensors", defaultStem: "latents")
@@ -46,6 +51,9 @@ struct Generation {
         options.embeddings = flags.words.embeddings
         (options.loras, options.isLenientWithLoRAs) = (loras, flags.lora.isLenient)
         (options.tokenizer, options.prefersAverages) = (flags.words.tokenizer, flags.words.ema)
+        (options.vae, options.taesd) = (flags.words.vae, flags.words.taesd)
+        options.taesdForPreviewsOnly = flags.words.taesdPreviewOnly
+        try checkAutoencoders(recipe)
         // A picture is drawn again with the arithmetic that it was drawn with.
         if flags.machine.precision == nil, let own = recipe?.precision { options.precision = own }
         let model = try await Model.load(from: path, options: options)
@@ -64,9 +72,11 @@ struct Generation {
         }
 
         var latents: [Latents] = []
-        for try await event in model.events(for: request) {
+        for try await event in model.events(for: request, previewEvery: previews?.every) {
             switch event {
-            case .progress(let progress): display.show(progress)
+            case .progress(let progress):
+                display.show(progress)
+                if let preview = progress.preview { previews?.write(preview, display) }
             case .warning(let text): display.warning(text)
             case .picture(let picture):
                 try finish(picture, index: latents.count + 1, loadSeconds: latents.isEmpty ? loadSeconds : 0, display)
@@ -100,6 +110,18 @@ struct Generation {
             }
         }
         display.note("latents: \(path)")
+    }
+
+    /// What decoded a picture that is to be drawn again must be given again.
+    private func checkAutoencoders(_ recipe: Recipe?) throws {
+        for (name, given, flag) in [
+            (recipe?.vaeName, flags.words.vae, "--vae"),
+            (recipe?.taesdName, flags.words.taesdPreviewOnly ? nil : flags.words.taesd, "--taesd"),
+        ] {
+            guard let name, given == nil else { continue }
+            throw LimnError(
+                "\(flags.words.from ?? "the picture") was drawn with \(flag) \(name); give it again", isUsage: true)
+        }
     }
 
     /// The model that is asked for; for `--from` the default one only if it drew the picture.

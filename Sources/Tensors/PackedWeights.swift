@@ -5,6 +5,8 @@ package enum Activation: Sendable {
     case none, silu, gelu, quickGELU
     /// value · GELU(gate): the layer's weight holds the value rows, then the gate rows.
     case geglu
+    /// Of the sum with the residual, if there is one.
+    case relu
 
     var code: limn_activation {
         switch self {
@@ -13,6 +15,7 @@ package enum Activation: Sendable {
         case .gelu: LIMN_ACTIVATION_GELU
         case .quickGELU: LIMN_ACTIVATION_QUICK_GELU
         case .geglu: LIMN_ACTIVATION_GEGLU
+        case .relu: LIMN_ACTIVATION_RELU
         }
     }
 }

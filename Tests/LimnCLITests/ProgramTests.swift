@@ -22,7 +22,8 @@ struct ProgramTests {
             "--guidance-rescale", "--guidance-end", "--cache-interval", "-s, --seed", "--rng",
             "--sampler, --sampling-method", "--schedule, --scheduler",
             "--eta", "--clip-skip", "-o, --output", "-b, --batch-count", "--save-latents", "--json", "--quiet",
-            "-t, --threads", "--precision", "--low-memory", "--vae-tiling", "-h, --help", "--version",
+            "-t, --threads", "--precision", "--low-memory", "--vae-tiling", "--vae ", "--taesd ",
+            "--taesd-preview-only", "--preview ", "--preview-every", "-h, --help", "--version",
             "--lora ", "--lora-dir", "--lora-lenient",
         ] {
             #expect(help.contains(flag), "\(flag)")

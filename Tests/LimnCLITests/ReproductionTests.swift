@@ -45,6 +45,37 @@ struct ReproductionTests {
         #expect(try runner.bytes("changed.png") == runner.bytes("direct.png"))
     }
 
+    @Test func aPictureOfAnotherVAEAsksForItAgain() async throws {
+        let vae = ["--vae", Fixtures.path("vae-d")]
+        let taesd = ["--taesd", Fixtures.path("tiny-original")]
+        let first = try await runner.draw(["a", "-s", "1", "-o", "first"] + vae + taesd)
+        #expect(first.status == 0, "\(first.error)")
+        let from = ["-q", "--from", "first.png", "-m", CommandRunner.tinyModel, "-o", "second"]
+        expectFailure(try await runner.run(from), status: 64, "--vae vae-d")
+        expectFailure(try await runner.run(from + vae), status: 64, "--taesd tiny-original")
+        #expect(try await runner.run(from + vae + taesd).status == 0)
+        #expect(try runner.bytes("first.png") == runner.bytes("second.png"))
+    }
+
+    @Test func previewsAreRenewedAndNothingElseIsReplaced() async throws {
+        let flags = ["--preview", "preview.png", "--taesd", Fixtures.path("tiny-b"), "--taesd-preview-only"]
+        let plain = try await runner.draw(["a", "-s", "1", "--steps", "4", "-o", "plain"])
+        #expect(plain.status == 0)
+        let first = try await runner.draw(["a", "-s", "1", "--steps", "4", "-o", "first"] + flags)
+        #expect(first.status == 0, "\(first.error)")
+        #expect(try runner.bytes("first.png") == runner.bytes("plain.png"))
+        let preview = try runner.bytes("preview.png")
+        #expect(try Picture(contentsOf: runner.folder.file("preview.png")).width == 64)
+        let second = try await runner.draw(["a", "-s", "2", "--steps", "4", "--preview-every", "2"] + flags)
+        #expect(second.status == 0, "\(second.error)")
+        #expect(try runner.bytes("preview.png") != preview)
+        let third = try await runner.draw(["a", "--preview", "first.png"])
+        expectFailure(third, status: 64, "first.png", "not written over")
+        expectFailure(try await runner.draw(["a", "--preview-every", "2"]), status: 64, "--preview")
+        expectFailure(try await runner.draw(["a", "--preview", "p.png", "--preview-every", "0"]), status: 64, "1 to")
+        expectFailure(try await runner.draw(["a", "--taesd-preview-only"]), status: 64, "--taesd")
+    }
+
     @Test func fromSaysWhichModelItNeeds() async throws {
         _ = try await runner.draw(["a", "-s", "1", "--sampler", "euler", "-o", "first"])
         expectFailure(try await runner.run(["-q", "--from", "first.png"]), status: 64, "pipeline-a", "-m")

@@ -25,7 +25,7 @@ import Testing
         }
     }
 
-    @Test(arguments: ["vae-a", "vae-b", "vae-c"])
+    @Test(arguments: ["vae-a", "vae-b", "vae-c", "vae-d"])
     func autoencoderEncodesAndDecodesAsDiffusersDoes(_ name: String) throws {
         let oracle = try Oracle(name)
         for compute in machines() {
@@ -94,7 +94,7 @@ import Testing
         }
     }
 
-    @Test(arguments: ["vae-a", "vae-b", "vae-c"])
+    @Test(arguments: ["vae-a", "vae-b", "vae-c", "vae-d"])
     func autoencoderIsAsGoodByWinograd(_ name: String) throws {
         let oracle = try Oracle(name)
         for compute in machines() {

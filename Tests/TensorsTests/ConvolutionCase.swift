@@ -118,9 +118,9 @@ extension ConvolutionCase {
         var value = sum
         if hasBias { value += Double(inputs.bias[column]) }
         if hasBatchBias { value += Double(inputs.batchBias[batch * out + column]) }
-        value = Reference.activate(activation, value, gate: 0)
-        if hasResidual { value += Double(inputs.residual[index]) }
-        return value
+        let residual = hasResidual ? Double(inputs.residual[index]) : 0
+        if activation == .relu { return Reference.activate(activation, value + residual, gate: 0) }
+        return Reference.activate(activation, value, gate: 0) + residual
     }
 
     /// The case as the library computes it.

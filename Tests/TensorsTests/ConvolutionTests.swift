@@ -29,7 +29,7 @@ extension GroundFloor {
             var coins = Deck([true, false])
             var thirds = Deck([0, 1, 2])
             var resizes = Deck([0, 0, 1, 2, 3])
-            var activations = Deck<Activation>([.none, .none, .silu, .gelu, .quickGELU])
+            var activations = Deck<Activation>([.none, .none, .silu, .gelu, .quickGELU, .relu, .relu])
             return (0..<count).map { _ in
                 var c = ConvolutionCase()
                 c.batch = batches.draw(&random)

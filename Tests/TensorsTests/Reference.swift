@@ -15,6 +15,7 @@ enum Reference {
         case .gelu: gelu(x)
         case .quickGELU: quickGELU(x)
         case .geglu: x * gelu(gate)
+        case .relu: max(0, x)
         }
     }
 

@@ -10,7 +10,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 HELPERS = {"common", "runs", "lowercasing", "make_fixtures", "check_conversions"}
 # Pipelines use the tokenizers' fixtures; the rest does not care.
-FIRST = ["tokenization", "tokenizers", "models"]
+FIRST = ["tokenization", "tokenizers", "models", "pipelines"]
 
 
 def main():

@@ -38,6 +38,7 @@ typedef enum {
     LIMN_ACTIVATION_GELU,        // x·Φ(x), exact (erf)
     LIMN_ACTIVATION_QUICK_GELU,  // x·sigmoid(1.702 x)
     LIMN_ACTIVATION_GEGLU,       // value · gelu(gate): the weights hold [value rows; gate rows]
+    LIMN_ACTIVATION_RELU,        // max(x, 0), after the residual is added
 } limn_activation;
 
 // What a product's operands are stored as; sums are always float32. A row of bfloat16 holds an even number of

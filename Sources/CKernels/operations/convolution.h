@@ -101,7 +101,8 @@ INLINE void TYPED(finish_columns)(const limn_convolution *c, long first, long co
             pixel += spread;
             if (--left == 0) pixel += skipped, left = c->out_width;
             switch (activation) {
-                case LIMN_ACTIVATION_NONE: break;
+                case LIMN_ACTIVATION_NONE:
+                case LIMN_ACTIVATION_RELU: break;
                 case LIMN_ACTIVATION_SILU: v = silu_for(element, v); break;
                 case LIMN_ACTIVATION_GELU: v = gelu_for(element, v); break;
                 case LIMN_ACTIVATION_QUICK_GELU: v = quick_gelu_for(element, v); break;
@@ -110,6 +111,7 @@ INLINE void TYPED(finish_columns)(const limn_convolution *c, long first, long co
                     break;
             }
             if (residual) v += PART(residual + at);
+            if (activation == LIMN_ACTIVATION_RELU) v = maximum(v, (vf){});
 #ifdef PRODUCT_TILES
             if (has_statistics) add_row(&statistics, v, i == 0);
 #endif

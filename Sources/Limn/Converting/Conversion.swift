@@ -251,7 +251,7 @@ extension ModelContents {
         // The configuration stays the model's: another VAE fits it, or is refused.
         let parts = ModelParts(sources: [.vae: vae])
         let config = description.vae
-        try parts.check(.vae, .autoencoder) { try AutoencoderKL($0, config) }
+        try parts.check(.vae, config.rules, config.autoencoder)
         sources[.vae] = vae
         leftOut.append("the model's own VAE; \(path) is in its place")
     }

@@ -87,7 +87,10 @@ struct SingleFileForm {
         (own.transformerLayers, other.transformerLayers) = ([], [])
         (own.reverseTransformerLayers, other.reverseTransformerLayers) = ([], [])
         guard own == other else { throw refuse("the UNet's configuration", "unusual", "a usual one") }
-        guard told.vae == model.vae else {
+        guard let vae = model.vae as? AutoencoderConfig else {
+            throw refuse("the VAE's class", "AutoencoderTiny", "AutoencoderKL")
+        }
+        guard told.vae as? AutoencoderConfig == vae else {
             let isScaled = told.vae.scalingFactor != model.vae.scalingFactor
             throw isScaled
                 ? refuse("the VAE's scaling factor", model.vae.scalingFactor, told.vae.scalingFactor)

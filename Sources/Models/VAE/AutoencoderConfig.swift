@@ -1,5 +1,8 @@
+import Checkpoints
+import Layers
+
 /// What `vae/config.json` says of an `AutoencoderKL`.
-package struct AutoencoderConfig: Sendable, Equatable {
+package struct AutoencoderConfig: VAEConfig, Equatable {
     package var pictureChannels = 3
     package var latentChannels = 4
     package var blockOutChannels = [128, 256, 512, 512]
@@ -16,6 +19,11 @@ package struct AutoencoderConfig: Sendable, Equatable {
 
     /// Pixels a latent, on each side.
     package var factor: Int { 1 << (blockOutChannels.count - 1) }
+
+    package var drawsLatents: Bool { true }
+    package var rules: KeyRules { .autoencoder }
+
+    package func autoencoder(_ source: LayerSource) throws -> any Autoencoder { try AutoencoderKL(source, self) }
 
     /// - Throws: `ModelError` naming file, key, value and what was expected.
     package init(_ file: ConfigFile) throws {
