@@ -3,7 +3,8 @@ import FoundationEssentials
 /// A folder of LoRAs that are asked for by name, as in `<lora:name:0.8>`.
 public struct LoRAFolder: Sendable {
     public let path: String
-    /// Files below the folder, without their endings, and the paths that they stand for.
+    /// Files below the folder, without their endings, and the paths that they stand for; safetensors first, so that
+    /// they are taken where the same lies there in another form too.
     private let files: [(name: String, path: String)]
 
     /// - Throws: `LimnError` if the folder cannot be read
@@ -11,8 +12,8 @@ public struct LoRAFolder: Sendable {
         self.path = path
         do {
             let found = try FileManager.default.subpathsOfDirectory(atPath: path).sorted()
-            files = found.compactMap { file in
-                LoRA.endings.first(where: file.hasSuffix).map { (String(file.dropLast($0.count)), path + "/" + file) }
+            files = LoRA.endings.flatMap { ending in
+                found.filter { $0.hasSuffix(ending) }.map { (String($0.dropLast(ending.count)), path + "/" + $0) }
             }
         } catch {
             throw LimnError("\(path): this folder of LoRAs cannot be read; give one that is there with --lora-dir")

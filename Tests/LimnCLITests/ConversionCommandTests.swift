@@ -22,9 +22,9 @@ struct ConversionCommandTests {
             try JSONSerialization.jsonObject(with: Data(back.output.utf8)) as? [String: Any])
         #expect(report["output"] as? String == "back.safetensors" && (report["tensors"] as? Int ?? 0) > 100)
         #expect((report["notes"] as? [String])?.contains("numbers are f32") == true)
-        expectFailure(try await runner.run(["convert", "model", "-o", "back.safetensors"]), status: 1, "already")
-        expectFailure(try await runner.run(["convert", "model", "-o", "x.gguf"]), status: 64, "no .gguf")
-        expectFailure(try await runner.run(["convert", "nowhere", "-o", "x"]), status: 1, "nowhere")
+        expectFailure(try await runner.run(["convert", "-q", "model", "-o", "back.safetensors"]), status: 1, "already")
+        expectFailure(try await runner.run(["convert", "-q", "model", "-o", "x.gguf"]), status: 64, "no .gguf")
+        expectFailure(try await runner.run(["convert", "-q", "nowhere", "-o", "x"]), status: 1, "nowhere")
         expectFailure(try await runner.run(["convert", "model", "-o", "x", "--dtype", "f8"]), status: 64, "f8")
     }
 
@@ -41,8 +41,9 @@ struct ConversionCommandTests {
         #expect(try data("folder.safetensors") == data("file.safetensors"))
         let other = try await runner.run(
             flags + ["other.safetensors", "-m", "model", "--prediction", "v", "-o", "other.png"])
-        #expect(other.status == 0 && (try data("other.safetensors")) != (try data("file.safetensors")))
-        expectFailure(try await runner.run(["x", "-m", checkpoint]), status: 1, "--tokenizer")
+        #expect(other.status == 0)
+        #expect(try data("other.safetensors") != data("file.safetensors"))
+        expectFailure(try await runner.run(["-q", "x", "-m", checkpoint]), status: 1, "--tokenizer")
     }
 
     @Test func inspectsASingleFile() async throws {

@@ -65,7 +65,7 @@ struct ModelErrorTests {
         let runner = try CommandRunner()
         expectFailure(try await runner.run(["-q", "x", "-m", "nowhere"]), status: 1, "nowhere", "no such model")
         let file = CommandRunner.tinyModel + "/unet/diffusion_pytorch_model.safetensors"
-        expectFailure(try await runner.run(["-q", "x", "-m", file]), status: 1, "a file", "folder")
+        expectFailure(try await runner.run(["-q", "x", "-m", file]), status: 1, "not a whole model", "folder")
         expectFailure(try await runner.run(["-q", "x", "-m", "."]), status: 1, "missing")
     }
 

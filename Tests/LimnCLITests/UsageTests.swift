@@ -43,7 +43,7 @@ struct UsageTests {
         (["-o", "apple.jpg"], "PNG"),
         (["-o", "/dev/null"], "device"),
         (["--stepz", "3"], "--steps"),
-        (["--vae", "x"], "--vae"),
+        (["--controlnet", "x"], "--controlnet"),
         (["extra"], "extra"),
     ])
     func isRefused(flags: [String], word: String) async throws {

@@ -27,6 +27,10 @@ package struct OpenedModel {
             parts = try ModelParts(folder: description)
             return
         }
+        let (folder, name) = (URL(filePath: path).deletingLastPathComponent(), URL(filePath: path).lastPathComponent)
+        guard !["model_index.json", "config.json"].contains(name) else {
+            throw LimnError("\(path): this is only the description of a model; give the folder, \(folder.relativePath)")
+        }
         let source = try withLimnErrors { try openTensors(file: path) }
         let file = try SingleFile(source, prefersAverages: options.prefersAverages)
         description = try ModelDescription(file, tokenizer: try TokenizerFolder.find(options.tokenizer, beside: path))
