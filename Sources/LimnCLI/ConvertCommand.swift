@@ -64,12 +64,17 @@ struct ConvertCommand: ParsableCommand {
         (conversion.loras, conversion.isLenientWithLoRAs) = (try lora.given(), lora.isLenient)
         let display = ProgressDisplay(isQuiet: quiet)
         display.loading(input)
-        let report = try Interruption.whileWriting {
-            try conversion.run { progress in
-                // A first Ctrl-C ends the work between two tensors, and what was begun is removed.
-                if Interruption.isStopping { throw LimnError("stopped") }
-                display.writing(bytes: progress.bytes, of: progress.ofBytes)
+        let report: Conversion.Report
+        do {
+            report = try Interruption.whileWriting {
+                try conversion.run { progress in
+                    // A first Ctrl-C ends the work between two tensors, and what was begun is removed.
+                    if Interruption.isStopping { throw CancellationError() }
+                    display.writing(bytes: progress.bytes, of: progress.ofBytes)
+                }
             }
+        } catch is CancellationError {
+            Interruption.awaitEnd()
         }
         for note in report.notes where !json { display.note(note) }
         try Console.output(json ? try JSONLine.text(report) : report.output)

@@ -34,6 +34,11 @@ enum Interruption {
         try writing.withLock { _ in try body() }
     }
 
+    /// For work that was given up because of a signal: waits for the end of the program, which is near.
+    static func awaitEnd() -> Never {
+        while true { pause() }
+    }
+
     private static func stop(_ number: Int32) {
         let isFirst = state.withLock { state in
             defer { state.isStopping = true }
