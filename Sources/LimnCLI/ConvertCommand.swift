@@ -38,15 +38,7 @@ struct ConvertCommand: ParsableCommand {
         completion: .file())
     var vae: String?
 
-    @Option(
-        help: ArgumentHelp(
-            "The tokenizer for a checkpoint file, which has none. Default: beside the file, else $LIMN_TOKENIZER.",
-            valueName: "folder"),
-        completion: .directory)
-    var tokenizer: String?
-
-    @Flag(help: "Take the averaged weights (EMA) of a checkpoint file that has both.")
-    var ema = false
+    @OptionGroup var checkpoint: CheckpointOptions
 
     @OptionGroup(title: "LoRAs") var lora: LoRAOptions
 
@@ -59,8 +51,8 @@ struct ConvertCommand: ParsableCommand {
     func run() throws {
         Interruption.install()
         var conversion = Conversion(from: input, to: output)
-        (conversion.type, conversion.vae, conversion.tokenizer) = (dtype, vae, tokenizer)
-        conversion.prefersAverages = ema
+        (conversion.type, conversion.vae, conversion.tokenizer) = (dtype, vae, checkpoint.tokenizer)
+        conversion.prefersAverages = checkpoint.ema
         (conversion.loras, conversion.isLenientWithLoRAs) = (try lora.given(), lora.isLenient)
         let display = ProgressDisplay(isQuiet: quiet)
         display.loading(input)

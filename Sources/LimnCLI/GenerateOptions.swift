@@ -29,15 +29,7 @@ struct WordOptions: ParsableArguments {
         completion: .file())
     var model: String?
 
-    @Option(
-        help: ArgumentHelp(
-            "The tokenizer for a checkpoint file, which has none. Default: beside the file, else $LIMN_TOKENIZER.",
-            valueName: "folder"),
-        completion: .directory)
-    var tokenizer: String?
-
-    @Flag(help: "Take the averaged weights (EMA) of a checkpoint file that has both.")
-    var ema = false
+    @OptionGroup var checkpoint: CheckpointOptions
 
     @Option(
         name: .customLong("embedding"), parsing: .unconditionalSingleValue,

@@ -50,7 +50,7 @@ struct Generation {
         }
         options.embeddings = flags.words.embeddings
         (options.loras, options.isLenientWithLoRAs) = (loras, flags.lora.isLenient)
-        (options.tokenizer, options.prefersAverages) = (flags.words.tokenizer, flags.words.ema)
+        (options.tokenizer, options.prefersAverages) = (flags.words.checkpoint.tokenizer, flags.words.checkpoint.ema)
         (options.vae, options.taesd) = (flags.words.vae, flags.words.taesd)
         options.taesdForPreviewsOnly = flags.words.taesdPreviewOnly
         try checkAutoencoders(recipe)

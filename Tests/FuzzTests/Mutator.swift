@@ -1,25 +1,14 @@
+import TestSupport
+
 /// Damages files at random, the same way for the same seed.
 struct Mutator {
-    private var generator: Generator
+    private var generator: SplitMix
     /// Pieces of the format that may turn up where they do not belong.
     private let fragments: [[UInt8]]
 
     init(seed: UInt64, fragments: [[UInt8]]) {
-        generator = Generator(state: seed)
+        generator = SplitMix(seed)
         self.fragments = fragments
-    }
-
-    private struct Generator: RandomNumberGenerator {
-        var state: UInt64
-
-        /// Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators".
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var z = state
-            z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-            return z ^ (z >> 31)
-        }
     }
 
     mutating func below(_ count: Int) -> Int { count > 0 ? Int.random(in: 0..<count, using: &generator) : 0 }

@@ -1,17 +1,8 @@
-/// SplitMix64 (Steele et al. 2014): the tests' own source of numbers, the same everywhere.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
+import TestSupport
 
-    init(_ seed: UInt64) { state = seed }
+typealias SplitMix = TestSupport.SplitMix
 
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
-    }
-
+extension SplitMix {
     /// Uniform values of mean 0 and the given standard deviation.
     mutating func values(_ count: Int, deviation: Float = 1) -> [Float] {
         (0..<count).map { _ in

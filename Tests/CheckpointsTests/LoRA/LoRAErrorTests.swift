@@ -145,7 +145,7 @@ struct LoRAErrorTests {
 
     /// Any tensors of any small shapes: merged, or refused with an error.
     @Test func absurdFilesAreRefusedAndNeverCrash() throws {
-        var generator = SplitMix(state: 11)
+        var generator = SplitMix(11)
         let endings = [
             ".lora_down.weight", ".lora_up.weight", ".lora_mid.weight", ".alpha", ".dora_scale",
             ".lora_magnitude_vector", ".lora_B.bias", ".hada_w1_a", ".hada_w1_b", ".hada_t1", ".hada_w2_a",
@@ -186,17 +186,5 @@ struct LoRAErrorTests {
         }
         print("\(merged) of 500 files were merged")
         #expect(merged > 0)
-    }
-}
-
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }
