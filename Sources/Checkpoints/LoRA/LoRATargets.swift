@@ -16,7 +16,8 @@ struct LoRATargets {
         var modules: [String: String] = [:]
         for name in names { modules[Self.plain(LoRAKey.flattened(name))] = name }
         if part == "unet" {
-            let originals = OriginalUNetNames(modules: names)
+            // kohya trains SDXL on the original code, and its LoRAs carry the names.
+            let originals = UNetNames(diffusers: Set(fileKeys.keys)).table
             for name in names {
                 guard let original = originals.original(name).map({ LoRAKey.flattened($0) }) else { continue }
                 if modules[original] == nil { modules[original] = name }

@@ -46,20 +46,18 @@ struct LoRAKeyTests {
 
     @Test func blocksAreNumberedAsTheOriginalCodeDoes() {
         // Stable Diffusion 1: the numbers of its v1-inference.yaml model.
-        var modules: [String] = ["conv_in", "conv_out"]
+        var keys: Set<String> = []
         for block in 0..<4 {
             for layer in 0..<2 {
-                modules.append("down_blocks.\(block).resnets.\(layer).conv1")
-                if block < 3 { modules.append("down_blocks.\(block).attentions.\(layer).proj_in") }
+                keys.insert("down_blocks.\(block).resnets.\(layer).norm1.weight")
+                if block < 3 { keys.insert("down_blocks.\(block).attentions.\(layer).proj_in.weight") }
             }
-            if block < 3 { modules.append("down_blocks.\(block).downsamplers.0.conv") }
             for layer in 0..<3 {
-                modules.append("up_blocks.\(block).resnets.\(layer).conv1")
-                if block > 0 { modules.append("up_blocks.\(block).attentions.\(layer).proj_in") }
+                keys.insert("up_blocks.\(block).resnets.\(layer).norm1.weight")
+                if block > 0 { keys.insert("up_blocks.\(block).attentions.\(layer).proj_in.weight") }
             }
-            if block < 3 { modules.append("up_blocks.\(block).upsamplers.0.conv") }
         }
-        let names = OriginalUNetNames(modules: modules)
+        let names = UNetNames(diffusers: keys).table
         #expect(names.original("conv_in") == "input_blocks.0.0")
         #expect(names.original("down_blocks.0.downsamplers.0.conv") == "input_blocks.3.0.op")
         #expect(names.original("down_blocks.1.resnets.0.conv_shortcut") == "input_blocks.4.0.skip_connection")
