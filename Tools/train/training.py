@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
+from attention import use_plain_attention
 from norms import use_fast_group_norms
 
 SAVE_SECONDS = 180
@@ -23,9 +24,9 @@ def autocast():
 
 
 def prepared(model):
-    """On the device, channels last; with norms of our own where PyTorch's are slow."""
+    """On the device, channels last; with norms and attention of our own where PyTorch's are slow."""
     model = model.to(device()).to(memory_format=torch.channels_last)
-    return model if device() == "cuda" else use_fast_group_norms(model)
+    return model if device() == "cuda" else use_plain_attention(use_fast_group_norms(model))
 
 
 def compiled(function):
