@@ -115,7 +115,7 @@ struct PreparedRequest {
         if let prediction = request.prediction { scheduler.predictionType = prediction.type }
         prediction = scheduler.predictionType
         sampler = try makeSampler(
-            samplerName, schedule: schedule, steps: request.steps, eta: request.eta, config: scheduler)
+            samplerName, .init(steps: request.steps, schedule: schedule, eta: request.eta, config: scheduler))
         let strength = request.strength ?? (kind == .inpainting ? 1 : 0.75)
         let startsFromPicture = kind == .picture || kind == .inpainting
         firstStep = startsFromPicture ? try Sampling.firstStep(strength: strength, steps: request.steps) : 0

@@ -21,19 +21,13 @@ extension Model {
 }
 
 extension StoredRequest {
-    /// The webui's names of samplers and schedules.
-    private static let samplerNames: [SamplerName: String] = [
-        .ddim: "DDIM", .ddpm: "DDPM", .pndm: "PNDM", .plms: "PLMS", .euler: "Euler", .eulerAncestral: "Euler a",
-        .heun: "Heun", .lms: "LMS", .dpmpp2m: "DPM++ 2M", .dpmpp2mSDE: "DPM++ 2M SDE", .unipc: "UniPC", .lcm: "LCM",
-    ]
-
     /// As the webui writes it, in its order.
     var parameters: PictureParameters {
         var fields: [(key: String, value: String)] = [("Steps", "\(steps)")]
         func add(_ key: String, _ value: String?) {
             if let value { fields.append((key, value)) }
         }
-        add("Sampler", sampler.flatMap(SamplerName.init(rawValue:)).flatMap { Self.samplerNames[$0] } ?? sampler)
+        add("Sampler", sampler.flatMap(SamplerName.init(rawValue:))?.displayName ?? sampler)
         add("Schedule type", schedule.map { $0.prefix(1).uppercased() + $0.dropFirst() })
         add("CFG scale", guidanceScale.map(Self.shown))
         add("Image CFG scale", imageGuidanceScale.map(Self.shown))

@@ -15,7 +15,8 @@ struct DDPM: Sampler {
         case largeLog = "fixed_large_log"
     }
 
-    init(steps count: Int, config: SchedulerConfig) throws {
+    init(_ settings: SamplerSettings) throws {
+        let (count, config) = (settings.steps, settings.config)
         let name = config.varianceType ?? Variance.small.rawValue
         guard let variance = Variance(rawValue: name) else {
             throw SamplingError.unsupported(
@@ -62,4 +63,11 @@ struct DDPM: Sampler {
         }
         return x
     }
+}
+
+extension SamplerName {
+    static let ddpm = SamplerName(
+        "ddpm", webui: "DDPM", classes: ["DDPMScheduler"], order: 1, isStochastic: true, takesSchedule: false,
+        use: "the slow original: adds noise in every step, wants hundreds"
+    ) { try DDPM($0) }
 }

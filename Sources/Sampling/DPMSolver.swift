@@ -36,13 +36,14 @@ struct DPMSolver: Sampler {
     private let config: SchedulerConfig
     private let highestOrder: Int
 
-    init(steps: Int, schedule: ScheduleName?, algorithm: Algorithm, config: SchedulerConfig) throws {
+    init(_ settings: SamplerSettings, _ algorithm: Algorithm) throws {
+        let config = settings.config
         try config.refuse("use_lu_lambdas", config.useLuLambdas)
         // The names of the other multistep solvers mean this one's default, as in diffusers.
         try config.refuse(
             "solver_type", config.solverType, unless: ["midpoint", "heun", "logrho", "bh1", "bh2"])
         let path = try MultistepPath(
-            steps: steps, schedule: schedule, config: config,
+            settings,
             .init(clipsLambda: true, endsAtLadder: false) { schedule, betas in
                 schedule == .karras && betas != .squaredCosine
             })
@@ -123,4 +124,16 @@ struct DPMSolver: Sampler {
         let decay = expm1(-h)
         return (-decay, decay / h + 1, -((decay + h) / (h * h) - 0.5))
     }
+}
+
+extension SamplerName {
+    static let dpmpp2m = SamplerName(
+        "dpm++2m", webui: "DPM++ 2M", aliases: ["k_dpmpp_2m", "dpm++", "sample_dpmpp_2m"],
+        classes: ["DPMSolverMultistepScheduler"], order: 2, use: "DPM-Solver++ 2M: good in 15 to 25 steps"
+    ) { try DPMSolver($0, .ode) }
+
+    static let dpmpp2mSDE = SamplerName(
+        "dpm++2m_sde", webui: "DPM++ 2M SDE", aliases: ["k_dpmpp_2m_sde", "dpm++sde2m", "sample_dpmpp_2m_sde"],
+        order: 2, isStochastic: true, use: "DPM-Solver++ 2M with new noise in every step"
+    ) { try DPMSolver($0, .sde) }
 }

@@ -4,15 +4,14 @@ struct Euler: Sampler {
     var levels: [NoiseLevel] { path.levels }
     var initialNoiseScale: Float { path.initialNoiseScale }
 
-    init(steps: Int, schedule: ScheduleName?, config: SchedulerConfig) throws {
+    init(_ settings: SamplerSettings) throws {
+        let config = settings.config
         try config.refuse("interpolation_type", config.interpolationType, unless: ["linear"])
         // A continuous timestep is only used with v-prediction: the network is told 0.25·log σ.
         if config.predictionType == .velocity {
             try config.refuse("timestep_type", config.timestepType, unless: ["discrete"])
         }
-        path = try SigmaPath(
-            steps: steps, schedule: schedule, config: config,
-            .init(rescalesToZeroSNR: true, choosesEnd: true))
+        path = try SigmaPath(settings, .init(rescalesToZeroSNR: true, choosesEnd: true))
     }
 
     func sample(
@@ -28,4 +27,11 @@ struct Euler: Sampler {
         }
         return x
     }
+}
+
+extension SamplerName {
+    static let euler = SamplerName(
+        "euler", webui: "Euler", aliases: ["k_euler", "sample_euler"], classes: ["EulerDiscreteScheduler"], order: 1,
+        use: "simple and dependable, good in 20 to 30 steps"
+    ) { try Euler($0) }
 }

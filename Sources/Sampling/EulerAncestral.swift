@@ -2,16 +2,14 @@
 /// diffusers' EulerAncestralDiscreteScheduler.
 struct EulerAncestral: Sampler {
     private let path: SigmaPath
+    /// How much of the ancestral noise is added: 1 all (diffusers), 0 none.
     private let eta: Double
     var levels: [NoiseLevel] { path.levels }
     var initialNoiseScale: Float { path.initialNoiseScale }
 
-    /// - Parameter eta: how much of the ancestral noise is added: 1 all (diffusers), 0 none.
-    init(steps: Int, schedule: ScheduleName?, eta: Float, config: SchedulerConfig) throws {
-        path = try SigmaPath(
-            steps: steps, schedule: schedule, config: config,
-            .init(rescalesToZeroSNR: true, readsSchedule: false))
-        self.eta = Double(eta)
+    init(_ settings: SamplerSettings) throws {
+        path = try SigmaPath(settings, .init(rescalesToZeroSNR: true, readsSchedule: false))
+        eta = Double(settings.eta ?? 1)
     }
 
     func sample(
@@ -31,4 +29,12 @@ struct EulerAncestral: Sampler {
         }
         return x
     }
+}
+
+extension SamplerName {
+    static let eulerAncestral = SamplerName(
+        "euler_a", webui: "Euler a", aliases: ["euler_ancestral", "k_euler_a", "sample_euler_ancestral"],
+        classes: ["EulerAncestralDiscreteScheduler"], order: 1, isStochastic: true,
+        use: "Euler with new noise in every step: varied, never settles"
+    ) { try EulerAncestral($0) }
 }

@@ -6,10 +6,9 @@ struct Heun: Sampler {
     var levels: [NoiseLevel] { path.levels }
     var initialNoiseScale: Float { path.initialNoiseScale }
 
-    init(steps: Int, schedule: ScheduleName?, config: SchedulerConfig) throws {
-        path = try SigmaPath(
-            steps: steps, schedule: schedule, config: config, .init(defaultBetas: (0.00085, 0.012)))
-        limit = SampleLimit(config, clips: false, thresholds: false)
+    init(_ settings: SamplerSettings) throws {
+        path = try SigmaPath(settings, .init(defaultBetas: (0.00085, 0.012)))
+        limit = SampleLimit(settings.config, clips: false, thresholds: false)
     }
 
     func sample(
@@ -31,4 +30,11 @@ struct Heun: Sampler {
         }
         return x
     }
+}
+
+extension SamplerName {
+    static let heun = SamplerName(
+        "heun", webui: "Heun", aliases: ["k_heun", "sample_heun"], classes: ["HeunDiscreteScheduler"], order: 2,
+        evaluations: 2, use: "two evaluations a step: slow, accurate"
+    ) { try Heun($0) }
 }

@@ -8,7 +8,8 @@ struct LCM: Sampler {
     private let limit: SampleLimit
 
     /// - Throws: `SamplingError.steps` for more steps than the model was distilled with
-    init(steps count: Int, config: SchedulerConfig) throws {
+    init(_ settings: SamplerSettings) throws {
+        let (count, config) = (settings.steps, settings.config)
         let timesteps = try Self.timesteps(count, config)
         // The class has Stable Diffusion's β where the configuration says none.
         let path = try AlphaPath(
@@ -51,4 +52,11 @@ struct LCM: Sampler {
         }
         return x
     }
+}
+
+extension SamplerName {
+    static let lcm = SamplerName(
+        "lcm", webui: "LCM", classes: ["LCMScheduler"], order: 1, isStochastic: true, takesSchedule: false,
+        use: "for latent consistency models and LoRAs: 1 to 8 steps, guidance 1 to 2"
+    ) { try LCM($0) }
 }

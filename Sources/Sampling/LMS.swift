@@ -5,12 +5,13 @@ struct LMS: Sampler {
     var levels: [NoiseLevel] { path.levels }
     var initialNoiseScale: Float { path.initialNoiseScale }
 
-    init(steps: Int, schedule: ScheduleName?, config: SchedulerConfig) throws {
-        path = try SigmaPath(steps: steps, schedule: schedule, config: config, .init())
+    init(_ settings: SamplerSettings) throws {
+        path = try SigmaPath(settings, .init())
         // steps_offset can push the first two timesteps to the end of the training steps, and to one σ.
         guard zip(path.sigmas, path.sigmas.dropFirst()).allSatisfy({ $0 > $1 }) else {
             throw SamplingError.steps(
-                asked: steps, allowed: 1...max(1, steps - 1), reason: "two of them have the same noise")
+                asked: settings.steps, allowed: 1...max(1, settings.steps - 1),
+                reason: "two of them have the same noise")
         }
     }
 
@@ -52,4 +53,11 @@ struct LMS: Sampler {
         let offset = half / 3.0.squareRoot()
         return half * (polynomial(middle - offset) + polynomial(middle + offset))
     }
+}
+
+extension SamplerName {
+    static let lms = SamplerName(
+        "lms", webui: "LMS", aliases: ["k_lms", "sample_lms"], classes: ["LMSDiscreteScheduler"], order: 4,
+        use: "linear multistep: reuses the last four predictions"
+    ) { try LMS($0) }
 }

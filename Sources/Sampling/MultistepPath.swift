@@ -36,7 +36,8 @@ struct MultistepPath: Sendable {
         var rounds: (ScheduleName, BetaSchedule) -> Bool
     }
 
-    init(steps: Int, schedule: ScheduleName?, config: SchedulerConfig, _ traits: Traits) throws {
+    init(_ settings: SamplerSettings, _ traits: Traits) throws {
+        let (steps, config) = (settings.steps, settings.config)
         try config.refuse("use_flow_sigmas", config.useFlowSigmas)
         try config.refuse("use_dynamic_shifting", config.useDynamicShifting)
         let train = config.numTrainTimesteps
@@ -50,7 +51,7 @@ struct MultistepPath: Sendable {
             last: max(last, 1))
         var ladder = SigmaLadder(at: timesteps, of: table)
         var end = config.finalSigmasType == .smallest ? table[0] : 0
-        let schedule = try schedule ?? ScheduleName(config)
+        let schedule = try settings.schedule ?? ScheduleName(config)
         if schedule != .discrete, let highest = table.last {
             ladder = SigmaLadder(
                 schedule, from: Double(highest), to: Double(table[0]), count: steps, config: config,

@@ -14,7 +14,8 @@ struct PNDM: Sampler {
     /// Whether the terms are combined as v, which is what the network predicts, and not as ε: as diffusers does.
     private let combinesVelocity: Bool
 
-    init(steps count: Int, skipsPRK: Bool, config: SchedulerConfig) throws {
+    init(_ settings: SamplerSettings, skipsPRK: Bool) throws {
+        let (count, config) = (settings.steps, settings.config)
         let train = config.numTrainTimesteps
         let picked = try Timesteps.evenly(
             config.timestepSpacing ?? .leading, steps: count, train: train, offset: config.stepsOffset
@@ -115,4 +116,16 @@ struct PNDM: Sampler {
             alpha * (1 - next).squareRoot() + (alpha * (1 - alpha) * next).squareRoot()
         return (next / alpha).squareRoot() * x - (next - alpha) / denominator * epsilon
     }
+}
+
+extension SamplerName {
+    static let pndm = SamplerName(
+        "pndm", webui: "PNDM", classes: ["PNDMScheduler"], order: 4, takesSchedule: false,
+        use: "PLMS begun with Runge–Kutta, which takes 9 evaluations more"
+    ) { try PNDM($0, skipsPRK: $0.config.skipPRKSteps) }
+
+    static let plms = SamplerName(
+        "plms", webui: "PLMS", order: 4, takesSchedule: false,
+        use: "PNDM without the Runge–Kutta start; Stable Diffusion 1's own"
+    ) { try PNDM($0, skipsPRK: true) }
 }

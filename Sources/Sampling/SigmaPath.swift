@@ -15,7 +15,8 @@ struct SigmaPath: Sendable {
         var readsSchedule = true
     }
 
-    init(steps: Int, schedule: ScheduleName?, config: SchedulerConfig, _ traits: Traits) throws {
+    init(_ settings: SamplerSettings, _ traits: Traits) throws {
+        let (steps, config) = (settings.steps, settings.config)
         let spacing = config.timestepSpacing ?? .linspace
         let noise = NoiseSchedule(
             config, defaultBetas: traits.defaultBetas, rescalesToZeroSNR: traits.rescalesToZeroSNR,
@@ -24,7 +25,7 @@ struct SigmaPath: Sendable {
         let timesteps = try Timesteps.evenly(
             spacing, steps: steps, train: config.numTrainTimesteps, offset: config.stepsOffset)
         var ladder = SigmaLadder(at: timesteps.map { Double(Float($0)) }, of: table)
-        let schedule = try schedule ?? (traits.readsSchedule ? ScheduleName(config) : .discrete)
+        let schedule = try settings.schedule ?? (traits.readsSchedule ? ScheduleName(config) : .discrete)
         if schedule != .discrete, let highest = ladder.sigmas.first, let lowest = ladder.sigmas.last {
             ladder = SigmaLadder(
                 schedule, from: highest, to: lowest, count: steps, config: config, table: table)

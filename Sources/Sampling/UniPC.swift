@@ -16,13 +16,14 @@ struct UniPC: Sampler {
     private let limit: SampleLimit
     private let config: SchedulerConfig
 
-    init(steps: Int, schedule: ScheduleName?, config: SchedulerConfig) throws {
+    init(_ settings: SamplerSettings) throws {
+        let config = settings.config
         try config.refuse("predict_x0 false", !config.predictX0)
         // The names of the other multistep solvers mean this one's default, as in diffusers.
         try config.refuse(
             "solver_type", config.solverType, unless: ["bh1", "bh2", "midpoint", "heun", "logrho"])
         let path = try MultistepPath(
-            steps: steps, schedule: schedule, config: config,
+            settings,
             .init(clipsLambda: false, endsAtLadder: true) { schedule, _ in schedule == .karras })
         levels = path.levels
         points = path.points
@@ -134,4 +135,11 @@ struct UniPC: Sampler {
         }
         return rows.map { $0[count] }
     }
+}
+
+extension SamplerName {
+    static let unipc = SamplerName(
+        "unipc", webui: "UniPC", aliases: ["uni_pc_bh2"], classes: ["UniPCMultistepScheduler"], order: 2,
+        use: "predictor and corrector: good in 10 to 20 steps"
+    ) { try UniPC($0) }
 }

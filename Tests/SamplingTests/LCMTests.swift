@@ -8,7 +8,7 @@ import Testing
         var config = SchedulerConfig()
         (config.className, config.betaSchedule) = ("LCMScheduler", .scaledLinear)
         change(&config)
-        return try makeSampler(nil, schedule: nil, steps: steps, eta: nil, config: config).levels.map(\.timestep)
+        return try makeSampler(nil, .init(steps: steps, config: config)).levels.map(\.timestep)
     }
 
     /// The published schedules of 1, 4 and 8 steps.

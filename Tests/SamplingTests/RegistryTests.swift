@@ -25,7 +25,7 @@ import Testing
         for sampler in SamplerName.allCases {
             #expect(try SamplerName(named: sampler.rawValue) == sampler)
             #expect(!sampler.summary.isEmpty)
-            for name in Set(([sampler.rawValue] + sampler.aliases).map(folded)) {
+            for name in Set(sampler.names.map(folded)) {
                 #expect(seen.insert(name).inserted, "\(name)")
             }
         }
@@ -52,7 +52,7 @@ import Testing
         for name in ["FlowMatchEulerDiscreteScheduler", nil] {
             config.className = name
             do {
-                _ = try makeSampler(nil, schedule: nil, steps: 10, eta: nil, config: config)
+                _ = try makeSampler(nil, .init(steps: 10, config: config))
                 Issue.record("made a sampler")
             } catch { #expect("\(error)".contains("EulerDiscreteScheduler, Euler")) }
         }
@@ -61,21 +61,21 @@ import Testing
     @Test func aScheduleIsRefusedWhereStepsAreTimesteps() {
         for name in SamplerName.allCases {
             let sampler = try? makeSampler(
-                name, schedule: .karras, steps: 10, eta: nil, config: SchedulerConfig())
+                name, .init(steps: 10, schedule: .karras, config: SchedulerConfig()))
             #expect((sampler != nil) == name.takesSchedule)
         }
     }
 
     @Test(arguments: [-0.1, 1.5, Float.nan]) func etaIsChecked(_ eta: Float) {
         #expect(throws: SamplingError.self) {
-            try makeSampler(.ddim, schedule: nil, steps: 10, eta: eta, config: SchedulerConfig())
+            try makeSampler(.ddim, .init(steps: 10, eta: eta, config: SchedulerConfig()))
         }
     }
 
     @Test(arguments: [-1, 0, 1001, Int.max, Int.min]) func stepsAreChecked(_ steps: Int) {
         for name in SamplerName.allCases {
             #expect(throws: SamplingError.self) {
-                try makeSampler(name, schedule: nil, steps: steps, eta: nil, config: SchedulerConfig())
+                try makeSampler(name, .init(steps: steps, config: SchedulerConfig()))
             }
         }
     }
@@ -87,9 +87,9 @@ import Testing
             throws: SamplingError.steps(
                 asked: 1000, allowed: 1...999,
                 reason: "with a steps_offset of 1 they go beyond the model's 1000 training steps")
-        ) { try makeSampler(.ddim, schedule: nil, steps: 1000, eta: nil, config: config) }
+        ) { try makeSampler(.ddim, .init(steps: 1000, config: config)) }
         #expect(
-            try makeSampler(.ddim, schedule: nil, steps: 999, eta: nil, config: config).levels.count == 999)
+            try makeSampler(.ddim, .init(steps: 999, config: config)).levels.count == 999)
     }
 
     @Test func strengthIsCountedAsDiffusersCounts() throws {
@@ -126,7 +126,7 @@ import Testing
         config.lowerOrderFinal = steps % 2 == 0
         let sampler: any Sampler
         do {
-            sampler = try makeSampler(name, schedule: schedule, steps: steps, eta: nil, config: config)
+            sampler = try makeSampler(name, .init(steps: steps, schedule: schedule, config: config))
         } catch is SamplingError { return }
         let parameterization = Parameterization(config.predictionType)
         let pool = SamplePool(count: 3)

@@ -15,8 +15,10 @@ import Testing
             let config = fixture.configs[run.config]
             let name = try run.sampler.map { try SamplerName(named: $0) }
             let sampler = try makeSampler(
-                name, schedule: try run.schedule.map { try ScheduleName(named: $0) }, steps: run.steps,
-                eta: run.eta, config: config)
+                name,
+                .init(
+                    steps: run.steps, schedule: try run.schedule.map { try ScheduleName(named: $0) }, eta: run.eta,
+                    config: config))
             let timesteps = values[offset..<offset + run.levels]
             let expected = values[offset + run.levels..<offset + run.levels + SamplingFixtures.count]
             offset += run.levels + SamplingFixtures.count

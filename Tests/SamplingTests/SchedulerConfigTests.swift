@@ -97,7 +97,7 @@ import Testing
     func whatIsNotBuiltIsRefusedByName(_ name: SamplerName, _ json: String, _ expected: String) throws {
         let config = try config(json)
         do {
-            _ = try makeSampler(name, schedule: nil, steps: 10, eta: nil, config: config)
+            _ = try makeSampler(name, .init(steps: 10, config: config))
             Issue.record("\(name) took \(json)")
         } catch let error as SamplingError {
             #expect(error.description.contains(expected), "\(error)")
