@@ -2,7 +2,7 @@ import Images
 import Sampling
 
 /// A value that can be asked for by name, and one line about it.
-public struct NamedChoice: Sendable, Equatable {
+public struct NamedChoice: Sendable, Equatable, Codable {
     public let name: String
     public let summary: String
 }
@@ -13,6 +13,17 @@ public enum Choices {
     public static let samplers = SamplerName.allCases.map { NamedChoice(name: $0.rawValue, summary: $0.summary) }
     /// For `Request.schedule`.
     public static let schedules = ScheduleName.allCases.map { NamedChoice(name: $0.rawValue, summary: $0.summary) }
+    /// The name of its own that a sampler has, one of whose names this is.
+    ///
+    /// - Throws: an error that lists the known ones and the nearest
+    public static func sampler(named name: String) throws -> String {
+        try withLimnErrors { try SamplerName(named: name).rawValue }
+    }
+
+    public static func schedule(named name: String) throws -> String {
+        try withLimnErrors { try ScheduleName(named: name).rawValue }
+    }
+
     /// For `Request.generator`.
     public static let generators = GeneratorName.allCases.map {
         NamedChoice(name: $0.rawValue, summary: $0.summary)

@@ -113,12 +113,21 @@ struct PreparedRequest {
         }
         var scheduler = scheduler
         if let prediction = request.prediction { scheduler.predictionType = prediction.type }
+        scheduler = try request.tuning.applied(to: scheduler)
         prediction = scheduler.predictionType
-        sampler = try makeSampler(
-            samplerName, .init(steps: request.steps, schedule: schedule, eta: request.eta, config: scheduler))
+        var settings = SamplerSettings(
+            steps: request.steps, schedule: schedule, sigmas: request.tuning.sigmas, eta: request.eta,
+            family: description.isXL ? .stableDiffusionXL : .stableDiffusion, config: scheduler)
+        try request.tuning.apply(to: &settings)
         let strength = request.strength ?? (kind == .inpainting ? 1 : 0.75)
         let startsFromPicture = kind == .picture || kind == .inpainting
-        firstStep = startsFromPicture ? try Sampling.firstStep(strength: strength, steps: request.steps) : 0
+        if startsFromPicture, settings.steps > 0 {
+            settings.firstStep = try Sampling.firstStep(strength: strength, steps: settings.steps)
+        }
+        sampler = try makeSampler(samplerName, settings)
+        // Some schedules have fewer levels than steps were asked for.
+        firstStep = min(settings.firstStep, sampler.levels.count - 1)
+        try Self.checkRepainting(kind, samplerName ?? SamplerName.configured(scheduler), description)
 
         initImage = try request.initImage.map { [width, height] in
             try $0.image.composited().fitted(width: width, height: height)
@@ -133,6 +142,7 @@ struct PreparedRequest {
         (request.width, request.height, request.guidanceScale) = (width, height, guidanceScale)
         request.sampler = samplerName?.rawValue ?? SamplerName.configured(scheduler)?.rawValue
         request.schedule = schedule?.rawValue
+        request.steps = settings.steps
         if startsFromPicture { request.strength = strength }
         if hasRefiner { request.refinerStart = refinerStart }
         if edits { request.imageGuidanceScale = imageGuidanceScale }
@@ -165,6 +175,18 @@ struct PreparedRequest {
         if request.imageGuidanceScale != nil, description.input != .picture {
             throw usage("does not see a picture beside the latents, so it has no image guidance scale")
         }
+    }
+
+    /// Between steps, an ordinary model's kept pixels are put back at the noise that the next step begins with.
+    private static func checkRepainting(
+        _ kind: Kind, _ sampler: SamplerName?, _ description: ModelDescription
+    ) throws {
+        guard kind == .inpainting, description.input != .maskedPicture, let sampler, !sampler.keepsToLevels else {
+            return
+        }
+        throw LimnError(
+            "the sampler \(sampler) chooses its steps on the way, so a part of a picture cannot be kept with this model:"
+                + " choose another sampler, or an inpainting model", isUsage: true)
     }
 
     /// Conditions that only some families know.

@@ -117,6 +117,8 @@ struct StoredRequest: Codable, Equatable {
     var sampler: String?
     var schedule: String?
     var eta: Float?
+    /// nil: nothing.
+    var tuning: SamplerTuning?
     var clipSkip: Int
     /// nil: what the model says.
     var prediction: Prediction?
@@ -148,6 +150,7 @@ struct StoredRequest: Codable, Equatable {
         (seed, generator) = (request.seed, request.generator)
         (sampler, schedule, eta, clipSkip) = (request.sampler, request.schedule, request.eta, request.clipSkip)
         (strength, maskBlur) = (request.strength, request.maskBlur)
+        tuning = request.tuning == SamplerTuning() ? nil : request.tuning
         vaeTiling = request.vaeTiling == true ? true : nil
         prediction = request.prediction
         initImage = request.initImage.map(Self.digest)
@@ -168,6 +171,7 @@ struct StoredRequest: Codable, Equatable {
         (request.seed, request.generator) = (seed, generator)
         (request.sampler, request.schedule, request.eta) = (sampler, schedule, eta)
         (request.clipSkip, request.strength, request.maskBlur) = (clipSkip, strength, maskBlur)
+        request.tuning = tuning ?? SamplerTuning()
         request.vaeTiling = vaeTiling
         request.prediction = prediction
         return request

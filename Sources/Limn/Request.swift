@@ -30,10 +30,12 @@ public struct Request: Sendable, Equatable {
     public var generator = "torch"
     /// A sampler's name, such as "euler" or "dpm++2m"; nil for what the model's scheduler configuration says.
     public var sampler: String?
-    /// How the noise levels are spaced: "discrete", "karras" or "exponential"; nil for what the configuration says.
+    /// How the noise levels are spaced, such as "karras" or "sgm_uniform"; nil for what the configuration says.
     public var schedule: String?
-    /// Noise that DDIM and Euler ancestral add, 0…1; nil for the sampler's own.
+    /// Noise that samplers add that can do with less or none, 0…1; nil for the sampler's own.
     public var eta: Float?
+    /// What few pictures need of samplers and noise.
+    public var tuning = SamplerTuning()
     /// Which layer of the text encoder is listened to: 1 is the last, 2 the one before.
     public var clipSkip = 1
     /// How many pictures; picture *i* uses seed + *i*.

@@ -28,7 +28,7 @@ extension StoredRequest {
             if let value { fields.append((key, value)) }
         }
         add("Sampler", sampler.flatMap(SamplerName.init(rawValue:))?.displayName ?? sampler)
-        add("Schedule type", schedule.map { $0.prefix(1).uppercased() + $0.dropFirst() })
+        add("Schedule type", schedule.flatMap(ScheduleName.init(rawValue:))?.displayName ?? schedule)
         add("CFG scale", guidanceScale.map(Self.shown))
         add("Image CFG scale", imageGuidanceScale.map(Self.shown))
         add("CFG rescale", guidanceRescale == 0 ? nil : Self.shown(guidanceRescale))
@@ -42,6 +42,7 @@ extension StoredRequest {
         add("Denoising strength", strength.map { Self.shown(Float($0)) })
         add("Mask blur", mask == nil ? nil : Self.shown(Float(maskBlur)))
         add("Eta", eta.map(Self.shown))
+        addTuning(add)
         add("Clip skip", clipSkip == 1 ? nil : "\(clipSkip)")
         add("VAE tiling", vaeTiling == true ? "on" : nil)
         add("RNG", generator)
@@ -49,6 +50,36 @@ extension StoredRequest {
         // The webui has LoRAs in the prompt.
         let prompt = ([prompt] + (loras ?? []).map(\.tag)).joined(separator: " ")
         return PictureParameters(prompt: prompt, negativePrompt: negativePrompt, fields: fields)
+    }
+
+    private func addTuning(_ add: (_ key: String, _ value: String?) -> Void) {
+        guard let tuning else { return }
+        add("Sigmas", tuning.sigmas?.map { "\($0)" }.joined(separator: " "))
+        add("Betas", tuning.noiseSchedule)
+        add("Noise Schedule", tuning.zeroSNR == true ? Self.zeroSNR : nil)
+        add("Sigma churn", tuning.churn.map { "\($0)" })
+        add("Sigma tmin", tuning.churnLowest.map { "\($0)" })
+        add("Sigma tmax", tuning.churnHighest.map { "\($0)" })
+        add("Sigma noise", tuning.noiseFactor.map { "\($0)" })
+        add("Relative tolerance", tuning.relativeTolerance.map { "\($0)" })
+        add("Absolute tolerance", tuning.absoluteTolerance.map { "\($0)" })
+    }
+
+    /// The webui's value of "Noise Schedule" for noise that ends with nothing else.
+    private static let zeroSNR = "Zero Terminal SNR"
+
+    /// What another program's picture says of settings that few samplers have.
+    private static func tuning(_ parameters: PictureParameters) -> SamplerTuning? {
+        var tuning = SamplerTuning()
+        func number(_ key: String) -> Double? { parameters[key].flatMap { Double($0) } }
+        tuning.sigmas = parameters["Sigmas"]?.split(separator: " ").compactMap { Double($0) }
+        tuning.noiseSchedule = parameters["Betas"].flatMap { try? BetaSchedule(named: $0) }?.rawValue
+        if parameters["Noise Schedule"] == zeroSNR { tuning.zeroSNR = true }
+        (tuning.churn, tuning.noiseFactor) = (number("Sigma churn"), number("Sigma noise"))
+        (tuning.churnLowest, tuning.churnHighest) = (number("Sigma tmin"), number("Sigma tmax"))
+        tuning.relativeTolerance = number("Relative tolerance")
+        tuning.absoluteTolerance = number("Absolute tolerance")
+        return tuning == SamplerTuning() ? nil : tuning
     }
 
     /// A number without a needless ".0".
@@ -85,6 +116,7 @@ extension StoredRequest {
         strength = parameters["Denoising strength"].flatMap { Double($0) }
         maskBlur = parameters["Mask blur"].flatMap { Double($0) } ?? 4
         eta = parameters["Eta"].flatMap { Float($0) }
+        tuning = Self.tuning(parameters)
         clipSkip = parameters["Clip skip"].flatMap { Int($0) } ?? 1
         vaeTiling = parameters["VAE tiling"] == "on" ? true : nil
         if let name = parameters["RNG"].flatMap({ try? GeneratorName(named: $0) }) { generator = name.rawValue }

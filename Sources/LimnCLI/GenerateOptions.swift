@@ -180,7 +180,8 @@ struct SamplingOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Noise added on the way, 0 to 1. (default: 0 for ddim, 1 for euler_a)", valueName: "0…1"))
+            "Noise added on the way, 0 to 1. (default: the sampler's own; 0 for ddim, 1 for euler_a)",
+            valueName: "0…1"))
     var eta: Float?
 
     @Option(

@@ -35,6 +35,7 @@ struct DPMSolver: Sampler {
     private let limit: SampleLimit
     private let config: SchedulerConfig
     private let highestOrder: Int
+    private let noiseFactor: Double
 
     init(_ settings: SamplerSettings, _ algorithm: Algorithm) throws {
         let config = settings.config
@@ -53,6 +54,7 @@ struct DPMSolver: Sampler {
         solver = config.solverType == "heun" ? .heun : .midpoint
         limit = SampleLimit(config, clips: nil)
         self.config = config
+        noiseFactor = settings.noiseFactor ?? 1
         // diffusers' third order has a wrong sign for the SDE (its last weight does not vanish with the step).
         highestOrder = algorithm == .sde ? min(config.solverOrder, 2) : config.solverOrder
     }
@@ -114,7 +116,7 @@ struct DPMSolver: Sampler {
                 next += to.alpha * (solver == .midpoint ? first / 2 : second) * slope
             }
         }
-        if let noise { next += spread * noise }
+        if let noise { next += noiseFactor * spread * noise }
         return next
     }
 
@@ -133,7 +135,8 @@ extension SamplerName {
     ) { try DPMSolver($0, .ode) }
 
     static let dpmpp2mSDE = SamplerName(
-        "dpm++2m_sde", webui: "DPM++ 2M SDE", aliases: ["k_dpmpp_2m_sde", "dpm++sde2m", "sample_dpmpp_2m_sde"],
-        order: 2, isStochastic: true, use: "DPM-Solver++ 2M with new noise in every step"
+        "dpm++2m_sde", webui: "DPM++ 2M SDE",
+        aliases: ["k_dpmpp_2m_sde", "dpm++sde2m", "sample_dpmpp_2m_sde", "dpmpp_2m_sde_gpu"],
+        order: 2, isStochastic: true, options: .noiseFactor, use: "DPM-Solver++ 2M with new noise in every step"
     ) { try DPMSolver($0, .sde) }
 }

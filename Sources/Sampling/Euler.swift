@@ -1,6 +1,7 @@
-/// Euler's method on dx/dσ = ε (Karras et al. 2022, algorithm 2 without churn); diffusers' EulerDiscreteScheduler.
+/// Euler's method on dx/dσ = ε (Karras et al. 2022, algorithm 2 with Euler's steps); diffusers' EulerDiscreteScheduler.
 struct Euler: Sampler {
     private let path: SigmaPath
+    private let churning: Churning?
     var levels: [NoiseLevel] { path.levels }
     var initialNoiseScale: Float { path.initialNoiseScale }
 
@@ -12,6 +13,7 @@ struct Euler: Sampler {
             try config.refuse("timestep_type", config.timestepType, unless: ["discrete"])
         }
         path = try SigmaPath(settings, .init(rescalesToZeroSNR: true, choosesEnd: true))
+        churning = Churning(settings)
     }
 
     func sample(
@@ -20,9 +22,10 @@ struct Euler: Sampler {
     ) throws -> Sample {
         var x = x
         for index in firstStep..<levels.count {
-            let level = levels[index]
+            var level = levels[index]
+            churning?.raise(&x, &level, path, share: levels.count - firstStep, noise)
             let slope = SigmaPath.slope(of: x, to: try denoise(x, level).x0, at: level)
-            x += (path.sigmas[index + 1] - path.sigmas[index]) * slope
+            x += (path.sigmas[index + 1] - level.sigma) * slope
             x = try afterStep(index, x)
         }
         return x
@@ -32,6 +35,6 @@ struct Euler: Sampler {
 extension SamplerName {
     static let euler = SamplerName(
         "euler", webui: "Euler", aliases: ["k_euler", "sample_euler"], classes: ["EulerDiscreteScheduler"], order: 1,
-        use: "simple and dependable, good in 20 to 30 steps"
+        options: [.churn, .noiseFactor], use: "simple and dependable, good in 20 to 30 steps"
     ) { try Euler($0) }
 }

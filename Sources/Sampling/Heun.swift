@@ -1,13 +1,15 @@
-/// Heun's method (Karras et al. 2022, algorithm 1 without churn): each step but the last evaluates the network
-/// again where Euler's step ends and goes by the mean; diffusers' HeunDiscreteScheduler.
+/// Heun's method (Karras et al. 2022, algorithm 2): each step but the last evaluates the network again where Euler's
+/// step ends and goes by the mean; diffusers' HeunDiscreteScheduler.
 struct Heun: Sampler {
     private let path: SigmaPath
+    private let churning: Churning?
     private let limit: SampleLimit
     var levels: [NoiseLevel] { path.levels }
     var initialNoiseScale: Float { path.initialNoiseScale }
 
     init(_ settings: SamplerSettings) throws {
         path = try SigmaPath(settings, .init(defaultBetas: (0.00085, 0.012)))
+        churning = Churning(settings)
         limit = SampleLimit(settings.config, clips: false, thresholds: false)
     }
 
@@ -17,8 +19,9 @@ struct Heun: Sampler {
     ) throws -> Sample {
         var x = x
         for index in firstStep..<levels.count {
-            let level = levels[index]
-            let difference = path.sigmas[index + 1] - path.sigmas[index]
+            var level = levels[index]
+            churning?.raise(&x, &level, path, share: levels.count - firstStep, noise)
+            let difference = path.sigmas[index + 1] - level.sigma
             let slope = SigmaPath.slope(of: x, to: limit.applied(to: try denoise(x, level).x0), at: level)
             var next = try afterStep(index, x + difference * slope)
             if let level = levelAfter(step: index) {
@@ -35,6 +38,6 @@ struct Heun: Sampler {
 extension SamplerName {
     static let heun = SamplerName(
         "heun", webui: "Heun", aliases: ["k_heun", "sample_heun"], classes: ["HeunDiscreteScheduler"], order: 2,
-        evaluations: 2, use: "two evaluations a step: slow, accurate"
+        evaluations: 2, options: [.churn, .noiseFactor], use: "two evaluations a step: slow, accurate"
     ) { try Heun($0) }
 }

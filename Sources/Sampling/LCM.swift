@@ -57,6 +57,6 @@ struct LCM: Sampler {
 extension SamplerName {
     static let lcm = SamplerName(
         "lcm", webui: "LCM", classes: ["LCMScheduler"], order: 1, isStochastic: true, takesSchedule: false,
-        use: "for latent consistency models and LoRAs: 1 to 8 steps, guidance 1 to 2"
+        takesSpacing: false, use: "for latent consistency models and LoRAs: 1 to 8 steps, guidance 1 to 2"
     ) { try LCM($0) }
 }

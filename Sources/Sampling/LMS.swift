@@ -7,12 +7,7 @@ struct LMS: Sampler {
 
     init(_ settings: SamplerSettings) throws {
         path = try SigmaPath(settings, .init())
-        // steps_offset can push the first two timesteps to the end of the training steps, and to one σ.
-        guard zip(path.sigmas, path.sigmas.dropFirst()).allSatisfy({ $0 > $1 }) else {
-            throw SamplingError.steps(
-                asked: settings.steps, allowed: 1...max(1, settings.steps - 1),
-                reason: "two of them have the same noise")
-        }
+        try path.requireFalling()
     }
 
     func sample(

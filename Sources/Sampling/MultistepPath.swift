@@ -32,7 +32,7 @@ struct MultistepPath: Sendable {
         var clipsLambda: Bool
         /// Where spaced σ end with `final_sigmas_type` sigma_min: at the smallest of the ladder or of training.
         var endsAtLadder: Bool
-        /// Whether the timesteps of spaced σ are rounded; a fraction is dropped otherwise.
+        /// Whether the timesteps of diffusers' spaced σ are rounded; a fraction is dropped otherwise.
         var rounds: (ScheduleName, BetaSchedule) -> Bool
     }
 
@@ -41,27 +41,32 @@ struct MultistepPath: Sendable {
         try config.refuse("use_flow_sigmas", config.useFlowSigmas)
         try config.refuse("use_dynamic_shifting", config.useDynamicShifting)
         let train = config.numTrainTimesteps
-        let table = NoiseSchedule(config, keepsLastAboveZero: true).sigmas
+        let table = SigmaTable(NoiseSchedule(config, keepsLastAboveZero: true))
         var last = train
         if traits.clipsLambda, let lowest = config.lambdaMinClipped {
-            last = table.firstIndex { -log(Double($0)) < lowest } ?? train
+            last = table.sigmas.firstIndex { -log(Double($0)) < lowest } ?? train
         }
-        let timesteps = try Timesteps.multistep(
-            config.timestepSpacing ?? .linspace, steps: steps, train: train, offset: config.stepsOffset,
-            last: max(last, 1))
-        var ladder = SigmaLadder(at: timesteps, of: table)
-        var end = config.finalSigmasType == .smallest ? table[0] : 0
-        let schedule = try settings.schedule ?? ScheduleName(config)
-        if schedule != .discrete, let highest = table.last {
-            ladder = SigmaLadder(
-                schedule, from: Double(highest), to: Double(table[0]), count: steps, config: config,
-                table: table)
-            let rounds = traits.rounds(schedule, config.betaSchedule)
-            ladder.timesteps = ladder.timesteps.map {
-                $0.rounded(rounds ? .toNearestOrEven : .towardZero)
-            }
-            if traits.endsAtLadder && config.finalSigmasType == .smallest {
-                end = Float(ladder.sigmas.last ?? Double(end))
+        var ladder: SigmaLadder
+        var end = config.finalSigmasType == .smallest ? Float(table.lowest) : 0
+        if let sigmas = settings.sigmas {
+            ladder = SigmaLadder(sigmas, of: table)
+            end = 0
+        } else {
+            let timesteps = try Timesteps.multistep(
+                config.timestepSpacing ?? .linspace, steps: steps, train: train, offset: config.stepsOffset,
+                last: max(last, 1))
+            ladder = SigmaLadder(at: timesteps, of: table)
+            let schedule = try settings.schedule ?? ScheduleName(config)
+            if case .sigmas(let spaced) = schedule.kind {
+                ladder = try SigmaLadder(spaced, from: table.highest, to: table.lowest, settings, of: table)
+                // Schedules that diffusers has not tell the network fractions, as k-diffusion does.
+                if [.karras, .exponential, .beta].contains(schedule) {
+                    let rounds = traits.rounds(schedule, config.betaSchedule)
+                    ladder.timesteps = ladder.timesteps.map { $0.rounded(rounds ? .toNearestOrEven : .towardZero) }
+                }
+                if traits.endsAtLadder && config.finalSigmasType == .smallest {
+                    end = Float(ladder.sigmas.last ?? Double(end))
+                }
             }
         }
         let sigmas = ladder.sigmas.map { Float($0) }

@@ -39,7 +39,7 @@ package struct NoiseSchedule: Sendable, Equatable {
                 betas = linspace(-6, 6, count).map { 1 / (1 + exp(-$0)) * range + Float(start) }
             }
         }
-        let rescales = config.rescaleBetasZeroSNR && rescalesToZeroSNR
+        let rescales = config.rescaleBetasZeroSNR && (rescalesToZeroSNR || config.alwaysRescalesBetas)
         if rescales { betas = Self.rescaledToZeroTerminalSNR(betas) }
         var alphasCumprod = Self.cumulativeProduct(betas)
         if rescales && keepsLastAboveZero, !alphasCumprod.isEmpty {

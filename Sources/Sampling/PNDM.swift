@@ -45,6 +45,11 @@ struct PNDM: Sampler {
             offset: config.stepsOffset,
             endsClean: config.setAlphaToOne ?? false)
         levels = path.levels
+        guard levels.allSatisfy({ $0.alpha > 0 }) else {
+            throw SamplingError.degenerateSchedule(
+                reason: "its first step is pure noise, which these steps cannot start from; use another sampler or the"
+                    + " schedule leading")
+        }
         combinesVelocity = config.predictionType == .velocity
     }
 

@@ -3,7 +3,9 @@ extension SamplerName: CaseIterable {
     package static let allCases: [SamplerName] = [
         ddim, ddpm, pndm, plms,
         euler, eulerAncestral, heun, lms,
-        dpmpp2m, dpmpp2mSDE,
+        dpm2, dpm2Ancestral, dpmFast, dpmAdaptive,
+        dpmpp2m, dpmpp2mSDE, dpmpp2sAncestral, dpmppSDE, dpmpp3mSDE,
+        restart,
         unipc,
         lcm,
     ]
@@ -15,8 +17,7 @@ extension SamplerName: CaseIterable {
 /// - Throws: `SamplingError`.
 package func makeSampler(_ name: SamplerName?, _ settings: SamplerSettings) throws -> any Sampler {
     let name = try name ?? SamplerName(settings.config)
-    try settings.check(for: name)
-    let sampler = try name.make(settings)
+    let sampler = try name.make(settings.checked(for: name))
     try check(sampler.levels, settings.config.predictionType)
     return sampler
 }

@@ -17,18 +17,26 @@ package struct SamplerName: Sendable, RawRepresentable, CustomStringConvertible 
     package let isStochastic: Bool
     /// Whether the σ of its steps can be spaced by formula.
     package let takesSchedule: Bool
+    /// Whether its timesteps can be picked otherwise than the configuration says.
+    let takesSpacing: Bool
+    /// Whether it goes through the levels it lists. One that chooses its own on the way cannot put back, after each
+    /// step, what a mask keeps.
+    package let keepsToLevels: Bool
+    let options: SamplerOptions
     /// One line: what it is and when to use it.
     package let summary: String
     let make: @Sendable (SamplerSettings) throws -> any Sampler
 
     init(
         _ name: String, webui displayName: String, aliases: [String] = [], classes: [String] = [], order: Int,
-        evaluations: Int? = 1, isStochastic: Bool = false, takesSchedule: Bool = true, use summary: String,
+        evaluations: Int? = 1, isStochastic: Bool = false, takesSchedule: Bool = true, takesSpacing: Bool = true,
+        keepsToLevels: Bool = true, options: SamplerOptions = [], use summary: String,
         make: @escaping @Sendable (SamplerSettings) throws -> any Sampler
     ) {
         (rawValue, self.displayName, self.aliases, self.classes) = (name, displayName, aliases, classes)
         (self.order, self.evaluations, self.isStochastic) = (order, evaluations, isStochastic)
-        (self.takesSchedule, self.summary, self.make) = (takesSchedule, summary, make)
+        (self.takesSchedule, self.takesSpacing, self.keepsToLevels) = (takesSchedule, takesSpacing, keepsToLevels)
+        (self.options, self.summary, self.make) = (options, summary, make)
     }
 
     package var description: String { rawValue }
@@ -55,10 +63,11 @@ extension SamplerName {
     /// Reads a name that may end in a schedule's, as the webui writes them: "DPM++ 2M Karras".
     package static func parse(_ name: String) throws -> (sampler: SamplerName, schedule: ScheduleName?) {
         let known = allCases.map { ($0, $0.names) }
-        for schedule in [ScheduleName.karras, .exponential] {
-            let (text, suffix) = (folded(name), schedule.rawValue)
-            if text.hasSuffix(suffix), let sampler = match(String(text.dropLast(suffix.count)), in: known) {
-                return (sampler, schedule)
+        if let sampler = match(name, in: known) { return (sampler, nil) }
+        let text = folded(name)
+        for schedule in ScheduleName.allCases {
+            for suffix in [folded(schedule.rawValue), folded(schedule.displayName)] where text.hasSuffix(suffix) {
+                if let sampler = match(String(text.dropLast(suffix.count)), in: known) { return (sampler, schedule) }
             }
         }
         return (try lookUp(name, "sampler", in: known), nil)

@@ -11,6 +11,12 @@ package enum SamplingError: Error, Equatable, Sendable, CustomStringConvertible 
     case steps(asked: Int, allowed: ClosedRange<Int>, reason: String)
     case strength(asked: Double, steps: Int)
     case eta(Float)
+    /// A number that a sampler is given is out of range.
+    case setting(what: String, asked: Double, allowed: String)
+    /// σ given by hand are no way down.
+    case sigmas(reason: String)
+    /// A sampler that chooses its steps by itself does not come to an end.
+    case tooManyEvaluations(limit: Int)
     /// The betas leave nothing to sample from: a level without noise, without signal, or not finite.
     case degenerateSchedule(reason: String)
 
@@ -37,6 +43,13 @@ package enum SamplingError: Error, Equatable, Sendable, CustomStringConvertible 
             }
         case .eta(let asked):
             "An eta of \(asked) is out of range; it goes from 0 (no noise is added) to 1."
+        case .setting(let what, let asked, let allowed):
+            "\(what) of \(asked) is out of range; give \(allowed)."
+        case .sigmas(let reason):
+            "These σ cannot be stepped down: \(reason)."
+        case .tooManyEvaluations(let limit):
+            "The sampler ran the network \(limit) times and is not at its end; "
+                + "raise the tolerances, or use one with a fixed number of steps."
         case .degenerateSchedule(let reason):
             "The scheduler configuration's noise schedule cannot be sampled: \(reason)."
         }

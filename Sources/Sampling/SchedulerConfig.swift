@@ -1,7 +1,7 @@
 /// How the β of the training steps are spaced.
 package enum BetaSchedule: String, Codable, CaseIterable, Sendable {
     case linear
-    /// Linear in √β: Stable Diffusion's.
+    /// Linear in √β, so β itself is quadratic: Stable Diffusion's.
     case scaledLinear = "scaled_linear"
     /// The cosine schedule of Nichol and Dhariwal 2021, with β capped at 0.999.
     case squaredCosine = "squaredcos_cap_v2"
@@ -42,6 +42,8 @@ package struct SchedulerConfig: Codable, Equatable, Sendable {
     /// One β a training step, instead of a schedule.
     package var trainedBetas: [Float]?
     package var rescaleBetasZeroSNR = false
+    /// Not of the file: whether samplers rescale, too, whose diffusers class does not read `rescale_betas_zero_snr`.
+    package var alwaysRescalesBetas = false
     package var predictionType = PredictionType.epsilon
 
     package var timestepSpacing: TimestepSpacing?

@@ -4,6 +4,8 @@ struct SigmaPath: Sendable {
     /// σ of every step and of the end: one more than levels.
     let sigmas: [Float]
     let initialNoiseScale: Float
+    /// σ of the training steps.
+    let table: SigmaTable
 
     /// What differs between diffusers' classes of this family.
     struct Traits {
@@ -13,25 +15,36 @@ struct SigmaPath: Sendable {
         var choosesEnd = false
         /// Whether `use_karras_sigmas` and its like are obeyed; a schedule asked for by name always is.
         var readsSchedule = true
+        /// Whether the network is told whole timesteps where σ are spaced as Karras does.
+        var roundsKarras = false
     }
 
     init(_ settings: SamplerSettings, _ traits: Traits) throws {
         let (steps, config) = (settings.steps, settings.config)
         let spacing = config.timestepSpacing ?? .linspace
-        let noise = NoiseSchedule(
-            config, defaultBetas: traits.defaultBetas, rescalesToZeroSNR: traits.rescalesToZeroSNR,
-            keepsLastAboveZero: true)
-        let table = noise.sigmas
-        let timesteps = try Timesteps.evenly(
-            spacing, steps: steps, train: config.numTrainTimesteps, offset: config.stepsOffset)
-        var ladder = SigmaLadder(at: timesteps.map { Double(Float($0)) }, of: table)
-        let schedule = try settings.schedule ?? (traits.readsSchedule ? ScheduleName(config) : .discrete)
-        if schedule != .discrete, let highest = ladder.sigmas.first, let lowest = ladder.sigmas.last {
-            ladder = SigmaLadder(
-                schedule, from: highest, to: lowest, count: steps, config: config, table: table)
+        table = SigmaTable(
+            NoiseSchedule(
+                config, defaultBetas: traits.defaultBetas, rescalesToZeroSNR: traits.rescalesToZeroSNR,
+                keepsLastAboveZero: true))
+        var ladder: SigmaLadder
+        if let sigmas = settings.sigmas {
+            ladder = SigmaLadder(sigmas, of: table)
+        } else {
+            let timesteps = try Timesteps.evenly(
+                spacing, steps: steps, train: config.numTrainTimesteps, offset: config.stepsOffset)
+            ladder = SigmaLadder(at: timesteps.map { Double(Float($0)) }, of: table)
+            let schedule = try settings.schedule ?? (traits.readsSchedule ? ScheduleName(config) : .discrete)
+            if case .sigmas(let spaced) = schedule.kind, let highest = ladder.sigmas.first,
+                let lowest = ladder.sigmas.last
+            {
+                ladder = try SigmaLadder(spaced, from: highest, to: lowest, settings, of: table)
+                if schedule == .karras && traits.roundsKarras {
+                    ladder.timesteps = ladder.timesteps.map { $0.rounded(.toNearestOrEven) }
+                }
+            }
         }
-        let end = traits.choosesEnd && config.finalSigmasType == .smallest ? table[0] : 0
-        sigmas = ladder.sigmas.map { Float($0) } + [end]
+        let endsEarly = traits.choosesEnd && config.finalSigmasType == .smallest && settings.sigmas == nil
+        sigmas = ladder.sigmas.map { Float($0) } + [endsEarly ? Float(table.lowest) : 0]
         levels = zip(sigmas, ladder.timesteps).map { NoiseLevel(exploding: $0, timestep: Float($1)) }
         let highest = sigmas.max() ?? 0
         initialNoiseScale = spacing == .leading ? (highest * highest + 1).squareRoot() : highest
@@ -41,5 +54,19 @@ struct SigmaPath: Sendable {
     /// and diffusers has it this way.
     static func slope(of x: Sample, to x0: Sample, at level: NoiseLevel) -> Sample {
         (x - x0) / level.sigma
+    }
+
+    /// The level of a σ between those of the steps.
+    func level(of sigma: Double) -> NoiseLevel {
+        NoiseLevel(exploding: Float(sigma), timestep: Float(table.timestep(of: sigma)))
+    }
+
+    /// For methods that divide by the distance of two steps: steps_offset can push the first two timesteps to the end
+    /// of the training steps, and to one σ.
+    func requireFalling() throws {
+        guard zip(sigmas, sigmas.dropFirst()).allSatisfy({ $0 > $1 }) else {
+            throw SamplingError.steps(
+                asked: levels.count, allowed: 1...max(1, levels.count - 1), reason: "two of them have the same noise")
+        }
     }
 }

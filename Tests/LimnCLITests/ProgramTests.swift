@@ -24,6 +24,8 @@ struct ProgramTests {
             "--eta", "--clip-skip", "-o, --output", "-b, --batch-count", "--save-latents", "--json", "--quiet",
             "-t, --threads", "--precision", "--low-memory", "--vae-tiling", "--vae ", "--taesd ",
             "--taesd-preview-only", "--preview ", "--preview-every", "-h, --help", "--version",
+            "--sigmas", "--noise-schedule", "--zero-snr", "--s-noise", "--s-churn", "--s-tmin", "--s-tmax", "--rtol",
+            "--atol",
             "--lora ", "--lora-dir", "--lora-lenient",
         ] {
             #expect(help.contains(flag), "\(flag)")

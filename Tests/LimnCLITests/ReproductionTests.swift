@@ -36,6 +36,33 @@ struct ReproductionTests {
         expectFailure(try await runner.run(model + parts.prefix(2)), status: 64, "--mask")
     }
 
+    @Test func noiseByHandIsKeptAndDrawnAgain() async throws {
+        let tuned = [
+            ["--sampler", "heun", "--sigmas", "14.6, 7,3,1,0", "--s-churn", "3", "--s-tmin", "0.5", "--s-tmax", "10"],
+            ["--sampler", "dpm_adaptive", "--rtol", "0.1", "--atol", "0.02"],
+            ["--sampler", "euler_a", "--s-noise", "0.9", "--noise-schedule", "cosine", "--schedule", "sgm_uniform"],
+        ]
+        let model = ["-q", "-m", CommandRunner.tinyModel]
+        for (index, flags) in tuned.enumerated() {
+            let first = try await runner.run(model + ["a", "-s", "3", "-o", "first\(index)"] + flags)
+            #expect(first.status == 0, "\(first.error)")
+            let again = try await runner.run(model + ["--from", "first\(index).png", "-o", "again\(index)"])
+            #expect(again.status == 0, "\(again.error)")
+            #expect(try runner.bytes("first\(index).png") == runner.bytes("again\(index).png"))
+        }
+        let recipe = try Recipe(contentsOf: runner.folder.file("first0.png"))
+        #expect(try recipe.request().steps == 4)
+        #expect(recipe.parameters?.contains("Sigmas: 14.6 7.0 3.0 1.0 0.0, Sigma churn: 3.0, Sigma tmin: 0.5") == true)
+        // Another sampler, or another number of steps, is not bound to them.
+        let changed = try await runner.run(
+            model + ["--from", "first0.png", "--sampler", "ddim", "--steps", "4", "-o", "changed"])
+        #expect(changed.status == 0, "\(changed.error)")
+        let direct = try await runner.run(
+            model + ["a", "-s", "3", "--sampler", "ddim", "--steps", "4", "-o", "direct"])
+        #expect(direct.status == 0)
+        #expect(try runner.bytes("changed.png") == runner.bytes("direct.png"))
+    }
+
     @Test func flagsChangeWhatTheFileSays() async throws {
         _ = try await runner.draw(["a", "-s", "1", "-o", "first"])
         let from = ["-q", "--from", "first.png", "-m", CommandRunner.tinyModel]

@@ -12,7 +12,11 @@ import Testing
             ("PLMS", .plms, nil), ("PNDMScheduler", .pndm, nil),
             ("EulerAncestralDiscreteScheduler", .eulerAncestral, nil),
             ("UniPC", .unipc, nil), ("uni_pc", .unipc, nil), ("LMS Karras", .lms, .karras),
-            ("Heun", .heun, nil),
+            ("Heun", .heun, nil), ("DPM++ 3M SDE Exponential", .dpmpp3mSDE, .exponential),
+            ("DPM++ 2S a Karras", .dpmpp2sAncestral, .karras), ("dpm_2_ancestral", .dpm2Ancestral, nil),
+            ("KDPM2DiscreteScheduler", .dpm2, nil), ("dpmpp_sde_gpu", .dpmppSDE, nil),
+            ("DPM fast", .dpmFast, nil), ("Restart", .restart, nil), ("Euler SGM Uniform", .euler, .sgmUniform),
+            ("Euler a Align Your Steps", .eulerAncestral, .alignYourSteps), ("heun beta", .heun, .beta),
             ("DDIM", .ddim, nil), ("ddpm", .ddpm, nil),
         ] as [(String, SamplerName, ScheduleName?)])
     func namesOfTheFieldAreKnown(_ name: String, _ sampler: SamplerName, _ schedule: ScheduleName?) throws {
@@ -60,9 +64,13 @@ import Testing
 
     @Test func aScheduleIsRefusedWhereStepsAreTimesteps() {
         for name in SamplerName.allCases {
-            let sampler = try? makeSampler(
-                name, .init(steps: 10, schedule: .karras, config: SchedulerConfig()))
-            #expect((sampler != nil) == name.takesSchedule)
+            for schedule in ScheduleName.allCases {
+                let sampler = try? makeSampler(
+                    name, .init(steps: 10, schedule: schedule, config: SamplingFixtures.stableDiffusion))
+                let isTaken =
+                    schedule.spacesSigmas ? name.takesSchedule : name.takesSpacing || schedule == .discrete
+                #expect((sampler != nil) == isTaken, "\(name) \(schedule)")
+            }
         }
     }
 
@@ -105,7 +113,7 @@ import Testing
     @Test(arguments: SamplerName.allCases) func everyCombinationEndsWell(_ name: SamplerName) throws {
         for train in [1, 2, 7, 16] {
             for spacing in TimestepSpacing.allCases {
-                for schedule in [nil, ScheduleName.karras, .exponential] {
+                for schedule in [nil] + ScheduleName.allCases where schedule == nil || spacing == .leading {
                     for steps in 1...train {
                         try checkRun(name, train, spacing, schedule, steps)
                     }

@@ -6,9 +6,9 @@ import Testing
 
 @Suite struct SamplerRunTests {
     /// Text to image, image to image and inpainting with every sampler, against diffusers.
-    @Test func runsEndWhereDiffusersEnds() throws {
-        let fixture = try SamplingFixtures.decoded("runs.json", as: SamplingFixtures.Runs.self)
-        let values = try SamplingFixtures.floats("runs.f32")
+    @Test(arguments: ["runs", "k-runs"]) func runsEndWhereDiffusersEnds(_ file: String) throws {
+        let fixture = try SamplingFixtures.decoded(file + ".json", as: SamplingFixtures.Runs.self)
+        let values = try SamplingFixtures.floats(file + ".f32")
         var offset = 0
         var worst: [String: Double] = [:]
         for run in fixture.runs {
@@ -17,8 +17,9 @@ import Testing
             let sampler = try makeSampler(
                 name,
                 .init(
-                    steps: run.steps, schedule: try run.schedule.map { try ScheduleName(named: $0) }, eta: run.eta,
-                    config: config))
+                    steps: run.steps, schedule: try run.schedule.map { try ScheduleName(named: $0) },
+                    sigmas: run.sigmas,
+                    eta: run.eta, config: config))
             let timesteps = values[offset..<offset + run.levels]
             let expected = values[offset + run.levels..<offset + run.levels + SamplingFixtures.count]
             offset += run.levels + SamplingFixtures.count

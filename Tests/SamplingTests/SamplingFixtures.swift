@@ -9,6 +9,7 @@ enum SamplingFixtures {
     struct Run: Decodable, CustomStringConvertible {
         var sampler: String?
         var schedule: String?
+        var sigmas: [Double]?
         var steps: Int
         var eta: Float?
         var strength: Double?
@@ -28,6 +29,35 @@ enum SamplingFixtures {
     struct Runs: Decodable {
         var configs: [SchedulerConfig]
         var runs: [Run]
+    }
+
+    /// A run of one of k-diffusion's functions, or the webui's restarts, over what stands in for a network.
+    struct KRun: Decodable, CustomStringConvertible {
+        enum Network: String, Decodable { case sine, mixing, gaussian }
+
+        var sampler: String
+        var network: Network
+        /// Index into a list of such.
+        var sigmas: Int?
+        var steps: Int?
+        var eta: Float?
+        var noise: Double?
+        var churn: Double?
+        var lowest: Double?
+        var highest: Double?
+        var relative: Double?
+        var absolute: Double?
+
+        var description: String {
+            "\(sampler) \(network) σ \(sigmas ?? -1) steps \(steps ?? 0) eta \(eta ?? -1) noise \(noise ?? -1) "
+                + "churn \(churn ?? -1) \(lowest ?? -1)"
+        }
+    }
+
+    struct KRuns: Decodable {
+        /// With the 0 at the end.
+        var sigmas: [[Double]]
+        var cases: [KRun]
     }
 
     struct Draw: Decodable {
@@ -58,6 +88,37 @@ enum SamplingFixtures {
     /// What stands in for the network, in the script as here.
     static func network(_ x: [Float], _ timestep: Float) -> [Float] {
         x.map { 0.6 * $0 + 0.3 * sin(3 * $0 + timestep / 300) }
+    }
+
+    /// Two layers that mix all values and are told the time.
+    static func mixing(_ x: [Float], _ timestep: Float) -> [Float] {
+        let hidden = (0..<count).map { row in
+            tanhf((0..<count).reduce(0) { $0 + inner[row * count + $1] * x[$1] } + timestep / 1000)
+        }
+        return (0..<count).map { row in
+            0.5 * x[row] + (0..<count).reduce(0) { $0 + outer[row * count + $1] * hidden[$1] }
+        }
+    }
+
+    private static let inner = weights { sin(1.7 * $0 + 0.9 * pow($1, 1.5)) }
+    private static let outer = weights { cos(0.6 * pow($0, 1.5) + 1.1 * $1) }
+
+    private static func weights(_ value: (Double, Double) -> Double) -> [Float] {
+        (0..<count * count).map {
+            Float(value(Double($0 / count), Double($0 % count)) / Double(count).squareRoot())
+        }
+    }
+
+    /// What the exact answer is for data of mean cos(i) and standard deviation 0.6.
+    static func gaussian(_ x: [Float], _ sigma: Float) -> [Float] {
+        x.enumerated().map { (0.36 * $1 + sigma * sigma * cos(Float($0))) / (0.36 + sigma * sigma) }
+    }
+
+    /// Stable Diffusion's noise.
+    static var stableDiffusion: SchedulerConfig {
+        var config = SchedulerConfig()
+        (config.betaSchedule, config.betaStart, config.betaEnd) = (.scaledLinear, 0.00085, 0.012)
+        return config
     }
 
     /// The picture that image to image and inpainting begin with.

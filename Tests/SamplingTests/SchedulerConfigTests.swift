@@ -82,7 +82,7 @@ import Testing
     }
 
     @Test(arguments: [
-        (SamplerName.euler, #"{"use_beta_sigmas": true}"#, "use_beta_sigmas"),
+        (SamplerName.euler, #"{"use_beta_sigmas": true, "use_karras_sigmas": true}"#, "use_beta_sigmas"),
         (.euler, #"{"use_karras_sigmas": true, "use_exponential_sigmas": true}"#, "one of them at most"),
         (.euler, #"{"interpolation_type": "log_linear"}"#, "interpolation_type \"log_linear\""),
         (.euler, #"{"timestep_type": "continuous", "prediction_type": "v_prediction"}"#, "timestep_type"),

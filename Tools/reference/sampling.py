@@ -49,7 +49,8 @@ def run(case, config):
         extra[f"use_{case['schedule']}_sigmas"] = True
     cls = getattr(diffusers, CLASSES[name] if name else config["_class_name"])
     scheduler = cls.from_config(dict(config), **extra)
-    scheduler.set_timesteps(case["steps"])
+    scheduler.set_timesteps(**({"sigmas": case["sigmas"]} if "sigmas" in case else
+                               {"num_inference_steps": case["steps"]}))
     timesteps = scheduler.timesteps
     generator = torch.Generator("cpu").manual_seed(7)
     noise = torch.randn(SHAPE, generator=generator)
@@ -65,6 +66,8 @@ def run(case, config):
         if hasattr(scheduler, "set_begin_index"):
             scheduler.set_begin_index(0)
         x = noise * scheduler.init_noise_sigma
+    if hasattr(scheduler, "noise_sampler"):  # instead of a Brownian tree
+        scheduler.noise_sampler = lambda *_: torch.randn(SHAPE, generator=generator)
     step = {}
     parameters = scheduler.step.__code__.co_varnames
     if "generator" in parameters:
@@ -82,6 +85,8 @@ def run(case, config):
     listed = scheduler.timesteps
     if name == "heun" or cls is diffusers.HeunDiscreteScheduler:
         listed = torch.cat([listed[:1], listed[1::2]])
+    elif scheduler.order == 2:  # the middles of the steps lie between
+        listed = listed[::2]
     case["levels"] = len(listed)
     case["scale"] = float(scheduler.init_noise_sigma)
     return np.concatenate([listed.float().numpy(), x.flatten().numpy()]).astype("<f4")
@@ -179,11 +184,15 @@ def write_runs():
             configs.append(config)
         written.append(case | dict(config=configs.index(config)))
         values.append(data)
+    write("runs", configs, written, values)
+
+
+def write(name, configs, written, values):
     lines = ["  " + json.dumps(item) for item in written]
     tables = ["  " + json.dumps(item) for item in configs]
-    (HERE / "runs.json").write_text(
+    (HERE / f"{name}.json").write_text(
         '{"configs": [\n' + ",\n".join(tables) + '\n], "runs": [\n' + ",\n".join(lines) + "\n]}\n")
-    np.concatenate(values).tofile(HERE / "runs.f32")
+    np.concatenate(values).tofile(HERE / f"{name}.f32")
     print(f"{len(written)} runs")
 
 
@@ -217,7 +226,8 @@ def write_guidance():
         json.dumps({key: value.flatten().tolist() for key, value in listed.items()}) + "\n")
 
 
-HERE.mkdir(parents=True, exist_ok=True)
-write_runs()
-write_noise()
-write_guidance()
+if __name__ == "__main__":
+    HERE.mkdir(parents=True, exist_ok=True)
+    write_runs()
+    write_noise()
+    write_guidance()
