@@ -47,6 +47,7 @@ private struct Report: Encodable {
 
     func text(withNames: Bool) -> String {
         var lines: [String] = []
+        let width = (samplers.map(\.name.count).max() ?? 0) + 2
         if !samplers.isEmpty {
             lines.append("Samplers (order; runs of the network a step; noise on the way; whether schedules apply)")
             for sampler in samplers {
@@ -55,7 +56,7 @@ private struct Report: Encodable {
                 let facts =
                     "\(sampler.order)  \(runs)  \(padded(noise, 5))  "
                     + padded(sampler.takesSchedule ? "schedules" : "-", 9)
-                lines.append("  \(padded(sampler.name, 13))\(facts)  \(sampler.summary)")
+                lines.append("  \(padded(sampler.name, width))\(facts)  \(sampler.summary)")
                 if withNames {
                     lines.append("  also: " + ([sampler.displayName] + sampler.aliases).joined(separator: ", "))
                 }

@@ -102,6 +102,6 @@ extension SamplerName {
         "dpm_adaptive", webui: "DPM adaptive", aliases: ["k_dpm_ad", "sample_dpm_adaptive"], order: 3,
         evaluations: nil, takesSchedule: false, takesSpacing: false, keepsToLevels: false,
         options: [.noiseFactor, .tolerance],
-        use: "chooses its steps by a tolerance, some 60 evaluations in all"
+        use: "chooses its steps by a tolerance; three evaluations each"
     ) { try DPMAdaptive($0) }
 }

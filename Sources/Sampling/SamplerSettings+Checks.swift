@@ -9,6 +9,11 @@ extension SamplerSettings {
         var settings = self
         if let eta, !(eta >= 0 && eta <= 1) { throw SamplingError.eta(eta) }
         try require(noiseFactor, "A noise factor", in: 0...2, .noiseFactor, of: name)
+        if noiseFactor != nil, !name.isStochastic, churn == nil, (eta ?? 0) == 0 {
+            throw SamplingError.unsupported(
+                what: "A noise factor with the sampler \(name), which by itself adds none,",
+                supported: name.options.contains(.churn) ? "the same with a churn" : "the same with an eta")
+        }
         try require(churn?.amount, "A churn", in: 0...1000, .churn, of: name)
         try require(churn?.lowest, "The lowest σ of the churn", in: 0...Self.highestSigma, .churn, of: name)
         if let churn, !(churn.highest >= churn.lowest) {

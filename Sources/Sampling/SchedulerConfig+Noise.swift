@@ -29,15 +29,15 @@ extension SchedulerConfig {
     /// - Parameters:
     ///   - betas: how β are spaced, between the configuration's own ends; nil for what it says
     ///   - zeroSNR: whether the last training step is made pure noise (Lin et al. 2023); nil for what it says
-    /// - Throws: `SamplingError.degenerateSchedule` where pure noise is asked of a network that predicts ε
+    /// - Throws: `SamplingError.unsupported` where pure noise is asked of a network that predicts ε
     package func with(betas: BetaSchedule?, zeroSNR: Bool?) throws -> SchedulerConfig {
         var config = self
         if let betas { (config.betaSchedule, config.trainedBetas) = (betas, nil) }
         if let zeroSNR {
             guard !zeroSNR || predictionType != .epsilon else {
-                throw SamplingError.degenerateSchedule(
-                    reason: "rescaled to zero signal it begins with pure noise, from which a network that predicts"
-                        + " epsilon tells nothing; that is for models of v_prediction or sample")
+                throw SamplingError.unsupported(
+                    what: "Noise that ends with nothing else, for a network that predicts epsilon from it,",
+                    supported: "models of v_prediction or sample")
             }
             (config.rescaleBetasZeroSNR, config.alwaysRescalesBetas) = (zeroSNR, zeroSNR)
         }

@@ -162,7 +162,7 @@ import Testing
         #expect(message(.euler) { $0.churn = Churn(amount: .nan) }.contains("out of range"))
         #expect(message(.euler) { $0.churn = Churn(amount: 1, lowest: 3, highest: 2) }.contains("its lowest, or more"))
         #expect(message(.euler) { $0.churn = Churn(amount: 1, lowest: -3) }.contains("out of range"))
-        #expect(message(.euler) { $0.noiseFactor = 2.1 }.contains("give 0.0 to 2.0"))
+        #expect(message(.eulerAncestral) { $0.noiseFactor = 2.1 }.contains("give 0.0 to 2.0"))
         #expect(message(.dpmAdaptive) { $0.tolerance = Tolerance(relative: 0) }.contains("relative tolerance"))
         #expect(message(.dpmAdaptive) { $0.tolerance = Tolerance(absolute: 7) }.contains("absolute tolerance"))
         #expect(message(.dpmAdaptive) { $0.tolerance = Tolerance(relative: 0.2) } == "made")
@@ -174,8 +174,14 @@ import Testing
             let churn = message(name) { $0.churn = Churn(amount: 1) }
             #expect((churn == "made") == name.options.contains(.churn), "\(name): \(churn)")
             #expect(churn == "made" || churn.contains("supported: one of the samplers euler, heun, dpm2"))
-            let noise = message(name) { $0.noiseFactor = 0.9 }
+            let noise = message(name) {
+                $0.noiseFactor = 0.9
+                if name.options.contains(.churn) { $0.churn = Churn(amount: 1) }
+                if !name.isStochastic { $0.eta = 0.5 }
+            }
             #expect((noise == "made") == name.options.contains(.noiseFactor), "\(name): \(noise)")
+            let alone = message(name) { $0.noiseFactor = 0.9 }
+            #expect((alone == "made") == (name.options.contains(.noiseFactor) && name.isStochastic), "\(name)")
             let tolerance = message(name) { $0.tolerance = Tolerance() }
             #expect((tolerance == "made") == (name == .dpmAdaptive), "\(name): \(tolerance)")
         }
