@@ -21,7 +21,8 @@ struct LimnCommand: AsyncParsableCommand {
             """,
         version: limnVersion,
         subcommands: [
-            GenerateCommand.self, InfoCommand.self, InspectCommand.self, ConvertCommand.self, BenchCommand.self,
+            GenerateCommand.self, InfoCommand.self, InspectCommand.self, TokenizeCommand.self, ConvertCommand.self,
+            BenchCommand.self,
         ],
         defaultSubcommand: GenerateCommand.self)
 }

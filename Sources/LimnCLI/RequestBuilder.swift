@@ -31,6 +31,8 @@ struct RequestBuilder {
             if let value { request[keyPath: path] = value }
         }
         set(\.negativePrompt, flags.words.negativePrompt)
+        set(\.promptStyle, flags.prompts.style)
+        set(\.emphasis, flags.prompts.emphasis)
         set(\.maskBlur, flags.start.maskBlur)
         set(\.strength, flags.start.strength)
         set(\.width, flags.sampling.width)
