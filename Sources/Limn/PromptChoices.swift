@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Glibc
 import Tokenizers
 
 /// Prompts with words to choose from: `{red|blue} car`, `{2::red|blue}` where red is twice as likely, `__colour__` for a
@@ -131,10 +132,11 @@ enum TextFile {
 
     /// - Throws: `LimnError` if it cannot be read, is too large, or not UTF-8
     static func text(_ path: String) throws -> String {
-        let attributes = try? FileManager.default.attributesOfItem(atPath: path)
-        guard let size = (attributes?[.size] as? NSNumber)?.intValue ?? attributes?[.size] as? Int else {
-            throw LimnError("\(path): there is no such file", isUsage: true)
-        }
+        var status = stat()
+        guard stat(path, &status) == 0 else { throw LimnError("\(path): there is no such file", isUsage: true) }
+        // A pipe would wait for a writer.
+        guard status.st_mode & S_IFMT == S_IFREG else { throw LimnError("\(path): this is no file", isUsage: true) }
+        let size = Int(status.st_size)
         guard size <= largest else {
             throw LimnError(
                 "\(path): this file has more than \(largest >> 20) MiB; it is no list of words", isUsage: true)

@@ -63,7 +63,7 @@ public struct PromptFile: Sendable {
             var rest = words[...]
             while let flag = rest.popFirst() {
                 guard flag.hasPrefix("--") else { throw fail("\"\(flag)\" belongs to no flag; put texts in quotes") }
-                let name = flag.dropFirst(2).replacing("-", with: "_")
+                let name = String(flag.dropFirst(2).replacing("-", with: "_"))
                 guard known.contains(name) else {
                     let near = known.min { LoRAFolder.distance($0, name) < LoRAFolder.distance($1, name) } ?? ""
                     throw fail(

@@ -38,7 +38,7 @@ struct PromptPlan: Sendable {
     private init(_ prompt: String, _ negativePrompt: String, isWebUI: Bool, steps: Int) throws {
         guard isWebUI else {
             weights = [1]
-            stages = [Stage(negative: negativePrompt, positives: [prompt])]
+            self.stages = [Stage(negative: negativePrompt, positives: [prompt])]
             stageOfStep = Array(repeating: 0, count: steps)
             return
         }

@@ -22,6 +22,14 @@ struct ConditioningInputs {
     var timeCondition: [[Float]]?
 }
 
+/// A text as all text encoders together read it.
+struct ReadText {
+    /// [1, 1, tokens, channels]
+    var states: Tensor
+    /// The last encoder's vector of the whole text.
+    var pooled: [Float]?
+}
+
 /// Texts as a UNet's rows take them.
 struct ReadTexts {
     /// [texts, 1, tokens, channels]
@@ -74,7 +82,7 @@ extension [TextReader] {
     func readInChunks(
         _ spoken: SpokenText, _ style: PromptStyle, _ emphasis: Emphasis, _ description: ModelDescription,
         _ compute: Compute
-    ) throws -> (states: Tensor, pooled: [Float]?) {
+    ) throws -> ReadText {
         let chunked = try map { try style.chunks(spoken.text, $0.tokenizer) }
         // Learnt words may be of different lengths to two encoders.
         let count = chunked.map(\.count).max() ?? 1
@@ -82,7 +90,7 @@ extension [TextReader] {
         var pooled: [Float]?
         for (reader, chunks) in zip(self, chunked) {
             let frame = reader.tokenizer.frame
-            var rows = chunks + Array(repeating: PromptChunk(), count: count - chunks.count)
+            var rows = chunks + [PromptChunk](repeating: PromptChunk(), count: count - chunks.count)
             let isWeighted = rows.contains(where: \.isWeighted)
             if isWeighted, emphasis.needsEmpty { rows.append(PromptChunk()) }
             let tokens = rows.map { chunk in
@@ -94,7 +102,7 @@ extension [TextReader] {
             pooled = read.pooled?.first
             states.append(try Tensor(joiningTokens: read.states, count: count))
         }
-        return (states.count == 1 ? states[0] : try Tensor(joiningChannels: states), pooled)
+        return ReadText(states: states.count == 1 ? states[0] : try Tensor(joiningChannels: states), pooled: pooled)
     }
 }
 
@@ -129,7 +137,7 @@ final class PromptReader {
     private let style: PromptStyle
     private let emphasis: Emphasis
     private let compute: Compute
-    private var known: [SpokenText: (states: Tensor, pooled: [Float]?)] = [:]
+    private var known: [SpokenText: ReadText] = [:]
 
     init(
         _ job: PreparedRequest, _ description: ModelDescription, _ readers: [TextReader], _ compute: Compute
@@ -143,7 +151,7 @@ final class PromptReader {
     ///   repeating the last state; the negative prompt keeps its own, which the webui gets by evaluating it apart
     func read(_ texts: [SpokenText], positives: Int, tell: (Event) -> Void) throws -> ReadTexts {
         if style == .plain { return try readers.read(texts, description, compute, tell: tell) }
-        let read = try texts.map { spoken in
+        let read = try texts.map { spoken -> ReadText in
             if let read = known[spoken] { return read }
             do {
                 let read = try readers.readInChunks(spoken, style, emphasis, description, compute)

@@ -40,15 +40,17 @@ extension PromptStyle {
     /// A text without compositions and changes, cut for a text encoder.
     func chunks(_ text: String, _ tokenizer: any Tokenizer) throws -> [PromptChunk] {
         switch self {
-        case .plain: [PromptChunk(try tokenizer.tokens(text).prefix(tokenizer.frame.room).map(WeightedToken.init))]
+        case .plain:
+            [
+                PromptChunk(
+                    try tokenizer.tokens(text).prefix(tokenizer.frame.room).map {
+                        WeightedToken(id: $0.id, piece: $0.piece)
+                    })
+            ]
         case .webui: try PromptChunks.webUI(try WebUIWeights.parse(text), tokenizer)
         case .comfyui: try PromptChunks.comfy(try ComfyWeights.parse(text), tokenizer)
         }
     }
-}
-
-extension WeightedToken {
-    init(_ token: Token) { self.init(id: token.id, piece: token.piece, weight: 1) }
 }
 
 extension Emphasis {

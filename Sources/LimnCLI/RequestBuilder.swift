@@ -18,7 +18,8 @@ struct RequestBuilder {
             request = Request(prompt: "")
             (request.initImage, request.mask, request.latents) = (initImage, mask, latents)
         }
-        if let prompt { request.prompt = prompt }
+        if let prompt { (request.prompt, request.promptTemplate) = (prompt, nil) }
+        if flags.words.negativePrompt != nil { request.negativePromptTemplate = nil }
         apply(to: &request)
         return request
     }

@@ -39,7 +39,7 @@ WRITTEN = [
     "a [b:c:0.4] d [e|f] g [h::2]", "[the [red|blue] car:a (boat:1.2):0.5] BREAK at [dawn:dusk:4]",
     "[a cat:a dog:0.5] AND [x|y] :0.7", "[a AND b:c:0.5]", "fantasy landscape with a [mountain:lake:0.25] and [an oak:a "
     "christmas tree:0.75][ in foreground::0.6][: in background:0.25] [shoddy:masterful:0.5]",
-    "(a:1e0)", "(a: 1.2 )", "((a:1.2) b:1.5)", "(a (b) c:0.5)", "a) (b", ")(", "(a:inf)", "(a:1_0)", "(b :)", "((a)",
+    "(a:1e0)", "(a:1.2.3)", "(a: 1.2 )", "((a:1.2) b:1.5)", "(a (b) c:0.5)", "a) (b", ")(", "(a:inf)", "(a:1_0)", "(b :)", "((a)",
     "masterpiece, (best quality:1.2), 1girl, <word>, {x|y}", "a:b, c:d", "12:30 (noon)", "a\\", "[a:b:0.5\\]",
 ]
 

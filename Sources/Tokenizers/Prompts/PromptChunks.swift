@@ -3,6 +3,10 @@ package struct WeightedToken: Sendable, Equatable {
     package var id: Int
     package var piece: String
     package var weight: Double
+
+    package init(id: Int, piece: String, weight: Double = 1) {
+        (self.id, self.piece, self.weight) = (id, piece, weight)
+    }
 }
 
 /// What a text encoder reads of a prompt at a time: as many tokens as it has room for, at most.

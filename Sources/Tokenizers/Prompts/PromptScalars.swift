@@ -47,6 +47,11 @@ enum PromptScalars {
     static func number(_ text: ArraySlice<Unicode.Scalar>, allowsExponent: Bool = false) -> Double? {
         var plain = ""
         let scalars = Array(allowsExponent ? trimmed(text) : text)
+        if allowsExponent, scalars.count <= 9, let last = scalars.last, last.properties.isAlphabetic {
+            let name = string(scalars).lowercased()
+            let unsigned = name.first == "+" || name.first == "-" ? name.dropFirst() : name[...]
+            if ["inf", "infinity", "nan"].contains(unsigned) { return Double(name) }
+        }
         for (index, scalar) in scalars.enumerated() {
             if let digit = digit(scalar) {
                 plain += String(digit)

@@ -162,7 +162,7 @@ extension PromptSchedule.Frame {
 
     /// What it makes with its partner; nil if they do not go together.
     fileprivate func closed(by sign: Unicode.Scalar, at index: Int, _ text: [Unicode.Scalar]) -> [Node]? {
-        let literally = { self.asText + [.text(index..<index + 1)] }
+        let literally: () -> [Node] = { self.asText + [.text(index..<index + 1)] }
         guard (bracket == "(") == (sign == ")") else { return nil }
         if separators.isEmpty { return literally() }
         let isColons = separators.allSatisfy { $0.sign == ":" }

@@ -24,8 +24,10 @@ package struct PromptTemplate: Sendable {
     }
 
     private static let deepest = 32
-    /// The most nodes, files' lines included.
+    /// The most pieces that a choice may consist of.
     private static let largest = 200_000
+    /// The most characters that are read, files' lines included.
+    private static let longest = 16 << 20
 
     private let nodes: [Node]
     /// How many different ways there are to choose; nil if that is beyond counting.
@@ -33,7 +35,7 @@ package struct PromptTemplate: Sendable {
 
     /// - Parameter lines: what a file holds, by its name in the text
     /// - Throws: `Failure` for braces that do not close, weights that are none, and files within themselves
-    package init(parsing text: String, lines: (String) throws -> [String]) throws {
+    package init(parsing text: String, lines: @escaping (String) throws -> [String]) throws {
         var reader = Reader(lines: lines)
         nodes = try reader.read(text)
         combinations = Self.count(nodes)
@@ -123,7 +125,7 @@ package struct PromptTemplate: Sendable {
         /// Files that are being read.
         var open: [String] = []
         var known: [String: [Option]] = [:]
-        var nodeCount = 0
+        var length = 0
 
         init(lines: @escaping (String) throws -> [String]) { self.lines = lines }
 
@@ -160,8 +162,8 @@ package struct PromptTemplate: Sendable {
                     text.append(scalar)
                     rest.removeFirst()
                 }
-                nodeCount += 1
-                guard nodeCount < 40 * PromptTemplate.largest else {
+                length += 1
+                guard length <= PromptTemplate.longest else {
                     throw Failure(description: "there is too much to choose from")
                 }
             }
@@ -207,7 +209,7 @@ package struct PromptTemplate: Sendable {
                 if rest[end] == "_", end + 1 < rest.endIndex, rest[end + 1] == "_" {
                     return end > start ? PromptScalars.string(rest[start..<end]) : nil
                 }
-                let isName = PromptScalars.isWord(rest[end]) || "-./ ".unicodeScalars.contains(rest[end])
+                let isName = PromptScalars.isWord(rest[end]) || "-./".unicodeScalars.contains(rest[end])
                 guard isName else { return nil }
                 end += 1
             }

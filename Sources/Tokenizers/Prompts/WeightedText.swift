@@ -18,7 +18,7 @@ package struct WebUIWeights {
     private static let round = 1.1
     private static let square = 1 / 1.1
 
-    private var stretches: [(text: [Unicode.Scalar], weight: Double, isBreak: Bool)] = []
+    private var stretches: [(text: [Unicode.Scalar], weight: Double)] = []
     /// Where in `stretches` the brackets opened that are not closed yet.
     private var roundBrackets: [Int] = []
     private var squareBrackets: [Int] = []
@@ -43,10 +43,12 @@ package struct WebUIWeights {
                 append(isEscape ? [text[index + 1]] : [])
                 index += isEscape ? 2 : 1
             case "(":
-                try open(&roundBrackets)
+                try checkDepth()
+                roundBrackets.append(stretches.count)
                 index += 1
             case "[":
-                try open(&squareBrackets)
+                try checkDepth()
+                squareBrackets.append(stretches.count)
                 index += 1
             case ":":
                 guard let weight = Self.weight(text, at: index) else {
@@ -88,9 +90,8 @@ package struct WebUIWeights {
     }
 
     /// Depth is bounded, so that all the multiplying takes time in proportion to the text.
-    private func open(_ brackets: inout [Int]) throws {
+    private func checkDepth() throws {
         guard roundBrackets.count + squareBrackets.count < PromptError.deepest else { throw PromptError.tooDeep }
-        brackets.append(stretches.count)
     }
 
     /// `:1.3)`, white space allowed around the number.
@@ -106,7 +107,7 @@ package struct WebUIWeights {
         return (start..<end, close + 1)
     }
 
-    private mutating func append(_ text: some Sequence<Unicode.Scalar>) { stretches.append((Array(text), 1, false)) }
+    private mutating func append(_ text: some Sequence<Unicode.Scalar>) { stretches.append((Array(text), 1)) }
 
     /// Words, cut at each `BREAK`.
     private mutating func appendWords(_ text: ArraySlice<Unicode.Scalar>) {
@@ -120,7 +121,7 @@ package struct WebUIWeights {
             var end = index
             while end > start, PromptScalars.isSpace(text[end - 1]) { end -= 1 }
             append(text[start..<end])
-            stretches.append((Self.breakWord, -1, true))
+            stretches.append((Self.breakWord, -1))
             index += Self.breakWord.count
             while index < text.endIndex, PromptScalars.isSpace(text[index]) { index += 1 }
             start = index
