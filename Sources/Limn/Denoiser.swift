@@ -43,13 +43,16 @@ struct RunPhase {
     var conditioning: Conditioning
     /// The timestep of its last step.
     var lastTimestep: Float
+    /// Of the prompts that AND puts together, which all have rows, behind the negative prompt's; nil for one alone.
+    var composition: [Float]?
+    var isGuided = true
 }
 
 /// The network as a sampler sees it: what is predicted, guidance, step caching and the layout of memory are dealt with
 /// here and nowhere else.
 struct Denoiser {
-    /// In the order of the run, with the timestep of the last step of each.
-    private let evaluators: [(evaluator: Evaluator, lastTimestep: Float)]
+    /// In the order of the run, with the timestep of the last step of each; some may be there several times.
+    private let evaluators: [(evaluator: Evaluator, lastTimestep: Float, composition: [Float]?, isGuided: Bool)]
     private let parameterization: Parameterization
     private let guidanceScale: Float
     private let imageGuidanceScale: Float
@@ -66,11 +69,15 @@ struct Denoiser {
         phases: [RunPhase], prediction: PredictionType, guidanceScale: Float, imageGuidanceScale: Float,
         guidanceRescale: Float, cacheInterval: Int, extra: [Float]?, shape: LatentShape, compute: Compute
     ) throws {
+        var known: [ObjectIdentifier: Evaluator] = [:]
         evaluators = try phases.map { phase in
-            let evaluator = try Evaluator(
-                unet: phase.unet, conditioning: phase.conditioning, cacheInterval: cacheInterval, extra: extra,
-                shape: shape, compute: compute)
-            return (evaluator, phase.lastTimestep)
+            let evaluator =
+                try known[ObjectIdentifier(phase.conditioning)]
+                ?? Evaluator(
+                    unet: phase.unet, conditioning: phase.conditioning, cacheInterval: cacheInterval, extra: extra,
+                    shape: shape, compute: compute)
+            known[ObjectIdentifier(phase.conditioning)] = evaluator
+            return (evaluator, phase.lastTimestep, phase.composition, phase.isGuided)
         }
         parameterization = Parameterization(prediction)
         (self.guidanceScale, self.imageGuidanceScale) = (guidanceScale, imageGuidanceScale)
@@ -79,18 +86,28 @@ struct Denoiser {
 
     /// Makes room for every kind of evaluation, so that the steps allocate nothing.
     func plan() throws {
-        for (evaluator, _) in evaluators { try evaluator.plan() }
+        var planned: Set<ObjectIdentifier> = []
+        for (evaluator, _, _, _) in evaluators where planned.insert(ObjectIdentifier(evaluator)).inserted {
+            try evaluator.plan()
+        }
     }
 
     /// - Parameter x: [channels, height, width] at `level`
     func denoised(_ x: Sample, _ level: NoiseLevel) throws -> Denoised {
         // A sampler may look beyond a phase's last step: what it finds there belongs to the next phase.
         let index = evaluators.firstIndex { level.timestep >= $0.lastTimestep } ?? evaluators.count - 1
-        let evaluator = evaluators[index].evaluator
+        let (evaluator, _, composition, isGuided) = evaluators[index]
         let output = try evaluator(x, scale: parameterization.inputScale(at: level), timestep: level.timestep)
         func row(_ index: Int) -> Sample { shape.sample(index, of: output, in: x.pool) }
         var prediction = row(0)
-        if output.batch > 1 {
+        if let composition {
+            let conditional = Guidance.composed(unconditional: prediction, weights: composition) { row($0 + 1) }
+            prediction =
+                isGuided
+                ? Guidance.guided(unconditional: prediction, conditional: conditional, scale: guidanceScale)
+                : conditional
+            prediction = Guidance.rescaled(guided: prediction, conditional: conditional, amount: guidanceRescale)
+        } else if output.batch > 1 {
             let conditional = row(output.batch - 1)
             prediction =
                 output.batch == 2

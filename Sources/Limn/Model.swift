@@ -219,6 +219,17 @@ public actor Model {
         return pictures
     }
 
+    /// Checks that a request can be met, without drawing it.
+    ///
+    /// - Throws: `LimnError` if it cannot
+    public func check(_ request: Request) throws {
+        _ = try withLimnErrors {
+            try PreparedRequest(
+                request, description: description, scheduler: scheduler, hasRefiner: refiner != nil,
+                lowMemory: compute.weights != nil)
+        }
+    }
+
     func run(_ request: Request, previewEvery: Int? = nil, tell: (Event) -> Void) throws {
         try withLimnErrors {
             let job = try PreparedRequest(

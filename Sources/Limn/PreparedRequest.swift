@@ -26,6 +26,8 @@ struct PreparedRequest {
     let generator: GeneratorName
     /// What the network predicts.
     let prediction: PredictionType
+    /// What it is told, and when.
+    let prompts: PromptPlan
     /// The picture to start from, at the size of the result.
     let initImage: Image?
     let mask: Mask?
@@ -128,6 +130,12 @@ struct PreparedRequest {
         // Some schedules have fewer levels than steps were asked for.
         firstStep = min(settings.firstStep, sampler.levels.count - 1)
         try Self.checkRepainting(kind, samplerName ?? SamplerName.configured(scheduler), description)
+
+        prompts = try PromptPlan(request, steps: sampler.levels.count - firstStep)
+        if edits, prompts.isComposed {
+            throw usage(
+                "\(description.name) is told the prompt and the picture; it knows no AND and no weights of prompts")
+        }
 
         initImage = try request.initImage.map { [width, height] in
             try $0.image.composited().fitted(width: width, height: height)

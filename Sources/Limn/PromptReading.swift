@@ -3,7 +3,7 @@ import Tensors
 import Tokenizers
 
 /// A text as one row of a batch is told it.
-struct SpokenText {
+struct SpokenText: Hashable {
     /// What people call it: "prompt", "negative prompt".
     var name: String
     var text: String
@@ -14,19 +14,39 @@ struct SpokenText {
 struct ConditioningInputs {
     /// [rows, 1, tokens, channels]
     var states: Tensor
+    /// How many of the tokens are each row's own; nil if all are.
+    var counts: [Int]?
     /// Stable Diffusion XL: pooled text and picture sizes, one a row.
     var addition: [AdditionalConditions]?
     /// Latent consistency models: the guidance scale's embedding, one a row.
     var timeCondition: [[Float]]?
 }
 
+/// A text as all text encoders together read it.
+struct ReadText {
+    /// [1, 1, tokens, channels]
+    var states: Tensor
+    /// The last encoder's vector of the whole text.
+    var pooled: [Float]?
+}
+
+/// Texts as a UNet's rows take them.
+struct ReadTexts {
+    /// [texts, 1, tokens, channels]
+    var states: Tensor
+    /// How many of the tokens are each text's own; nil if all are.
+    var counts: [Int]?
+    /// The last encoder's vectors of whole texts.
+    var pooled: [[Float]]?
+}
+
 extension [TextReader] {
-    /// Reads texts with every text encoder, and lays their states side by side.
+    /// Reads texts as they are with every text encoder, and lays their states side by side.
     ///
     /// - Returns: states [texts, 1, tokens, channels of all encoders], and the last encoder's pooled vectors
     func read(
         _ texts: [SpokenText], _ description: ModelDescription, _ compute: Compute, tell: (Event) -> Void
-    ) throws -> TextStates {
+    ) throws -> ReadTexts {
         var warned: Set<String> = []
         var states: [Tensor] = []
         var pooled: [[Float]]?
@@ -48,7 +68,7 @@ extension [TextReader] {
             states.append(read.count == 1 ? read[0].states : try Tensor(stacking: read.map(\.states)))
             pooled = read.flatMap { $0.pooled ?? [] }
         }
-        return TextStates(
+        return ReadTexts(
             states: states.count == 1 ? states[0] : try Tensor(joiningChannels: states), pooled: pooled)
     }
 
@@ -56,32 +76,129 @@ extension [TextReader] {
         let quoted = dropped.count > 200 ? dropped.prefix(200) + "…" : dropped[...]
         return "the \(name) is longer than the \(length) tokens that the model reads; left out: \"\(quoted)\""
     }
+
+    /// Reads a text with weights, in chunks that are laid one behind the other; the pooled vector is the first's, as in
+    /// the webui and in ComfyUI.
+    func readInChunks(
+        _ spoken: SpokenText, _ style: PromptStyle, _ emphasis: Emphasis, _ description: ModelDescription,
+        _ compute: Compute
+    ) throws -> ReadText {
+        let chunked = try map { try style.chunks(spoken.text, $0.tokenizer) }
+        // Learnt words may be of different lengths to two encoders.
+        let count = chunked.map(\.count).max() ?? 1
+        var states: [Tensor] = []
+        var pooled: [Float]?
+        for (reader, chunks) in zip(self, chunked) {
+            let frame = reader.tokenizer.frame
+            var rows = chunks + [PromptChunk](repeating: PromptChunk(), count: count - chunks.count)
+            let isWeighted = rows.contains(where: \.isWeighted)
+            if isWeighted, emphasis.needsEmpty { rows.append(PromptChunk()) }
+            let tokens = rows.map { chunk in
+                let (ids, count) = chunk.framed(frame)
+                return EncoderTokens(ids: ids, count: count, learnt: reader.learnt)
+            }
+            let read = try reader.encoder(tokens, description.layer(clipSkip: spoken.clipSkip), compute)
+            if isWeighted { emphasis.apply(to: read.states, weights: rows.prefix(count).map { $0.weights(frame) }) }
+            pooled = read.pooled?.first
+            states.append(try Tensor(joiningTokens: read.states, count: count))
+        }
+        return ReadText(states: states.count == 1 ? states[0] : try Tensor(joiningChannels: states), pooled: pooled)
+    }
+}
+
+extension Tensor {
+    /// The first pictures of a batch as one behind the other in the tokens, [1, 1, count·tokens, channels], float32.
+    fileprivate convenience init(joiningTokens source: Tensor, count: Int) throws {
+        try self.init(batch: 1, height: 1, width: count * source.pixels, channels: source.channels)
+        pointer.update(from: source.pointer, count: self.count)
+    }
+
+    /// Texts of different lengths as a batch, filled up with zeros, or with a text's last state.
+    ///
+    /// - Parameter length: of each text, at least its own, up to which its last state is repeated
+    fileprivate convenience init(filling texts: [Tensor], upTo lengths: [Int]) throws {
+        let (width, channels) = (lengths.max() ?? 1, texts.first?.channels ?? 1)
+        try self.init(batch: texts.count, height: 1, width: width, channels: channels)
+        for (row, (text, length)) in zip(texts, lengths).enumerated() {
+            let start = pointer + row * width * channels
+            start.update(from: text.pointer, count: text.count)
+            let last = text.pointer + (text.pixels - 1) * channels
+            for token in text.pixels..<Swift.max(length, text.pixels) {
+                (start + token * channels).update(from: last, count: channels)
+            }
+        }
+    }
+}
+
+/// Reads the texts of one network's stages, each once.
+final class PromptReader {
+    private let readers: [TextReader]
+    private let description: ModelDescription
+    private let style: PromptStyle
+    private let emphasis: Emphasis
+    private let compute: Compute
+    private var known: [SpokenText: ReadText] = [:]
+
+    init(
+        _ job: PreparedRequest, _ description: ModelDescription, _ readers: [TextReader], _ compute: Compute
+    ) {
+        (self.readers, self.description, self.compute) = (readers, description, compute)
+        style = job.request.promptStyle
+        emphasis = job.request.emphasis ?? style.ownEmphasis
+    }
+
+    /// - Parameter texts: the last `positives` of them are put together, and brought to one length as the webui does, by
+    ///   repeating the last state; the negative prompt keeps its own, which the webui gets by evaluating it apart
+    func read(_ texts: [SpokenText], positives: Int, tell: (Event) -> Void) throws -> ReadTexts {
+        if style == .plain { return try readers.read(texts, description, compute, tell: tell) }
+        let read = try texts.map { spoken -> ReadText in
+            if let read = known[spoken] { return read }
+            do {
+                let read = try readers.readInChunks(spoken, style, emphasis, description, compute)
+                known[spoken] = read
+                return read
+            } catch let error as PromptError {
+                throw LimnError("the \(spoken.name): \(error.description)", isUsage: true)
+            }
+        }
+        var lengths = read.map(\.states.pixels)
+        let longest = lengths.suffix(positives).max() ?? 1
+        for index in lengths.indices.suffix(positives) { lengths[index] = longest }
+        let isEven = lengths.allSatisfy { $0 == longest }
+        return ReadTexts(
+            states: try Tensor(filling: read.map(\.states), upTo: lengths), counts: isEven ? nil : lengths,
+            pooled: read.compactMap(\.pooled))
+    }
 }
 
 extension ModelDescription {
-    /// What a UNet of this kind is told of a request. Under guidance the prompt's row is the last of the batch.
+    /// What a UNet of this kind is told at a stage of a request: the negative prompt's row, if there is one, before the
+    /// prompts'.
     func inputs(
-        _ job: PreparedRequest, isGuided: Bool, readers: [TextReader], _ compute: Compute, tell: (Event) -> Void
+        _ job: PreparedRequest, _ stage: PromptPlan.Stage, withNegative: Bool, _ reader: PromptReader,
+        tell: (Event) -> Void
     ) throws -> ConditioningInputs {
         // As in diffusers, clip skip is for the prompt alone; the webui applies it to both.
-        var spoken = [SpokenText(name: "prompt", text: job.request.prompt, clipSkip: job.request.clipSkip)]
-        let isNegativeZero = zeroesEmptyNegative && job.request.negativePrompt.isEmpty
-        if isGuided, !isNegativeZero {
-            spoken.insert(SpokenText(name: "negative prompt", text: job.request.negativePrompt), at: 0)
+        var spoken = stage.positives.map { SpokenText(name: "prompt", text: $0, clipSkip: job.request.clipSkip) }
+        let positives = spoken.count
+        let isNegativeZero = zeroesEmptyNegative && stage.negative.isEmpty
+        if withNegative, !isNegativeZero {
+            spoken.insert(SpokenText(name: "negative prompt", text: stage.negative), at: 0)
         }
-        let read = try readers.read(spoken, self, compute, tell: tell)
+        let read = try reader.read(spoken, positives: positives, tell: tell)
         var rows = (0..<spoken.count).map { Optional($0) }
-        if isGuided, isNegativeZero { rows.insert(nil, at: 0) }
+        if withNegative, isNegativeZero { rows.insert(nil, at: 0) }
         // Told the negative prompt twice: without the picture, and with it.
-        if isGuided, input == .picture { rows.insert(rows[0], at: 0) }
+        if withNegative, input == .picture { rows.insert(rows[0], at: 0) }
 
         var inputs = ConditioningInputs(states: try Tensor(rows: rows, of: read.states))
+        inputs.counts = read.counts.map { counts in rows.map { $0.map { counts[$0] } ?? read.states.pixels } }
         if isXL {
             let blank = [Float](repeating: 0, count: pooledChannels)
             inputs.addition = rows.enumerated().map { index, row in
                 AdditionalConditions(
                     pooledText: row.flatMap { read.pooled?[$0] } ?? blank,
-                    timeIDs: job.sizeConditions(count: sizeConditionCount, isNegative: index < rows.count - 1))
+                    timeIDs: job.sizeConditions(count: sizeConditionCount, isNegative: index < rows.count - positives))
             }
         }
         if let channels = unet.timeConditionChannels {

@@ -94,6 +94,11 @@ struct StoredRequest: Codable, Equatable {
     var precision: String?
     var prompt: String
     var negativePrompt: String
+    /// nil: plain.
+    var promptStyle: PromptStyle?
+    var emphasis: Emphasis?
+    var promptTemplate: String?
+    var negativePromptTemplate: String?
     var width: Int?
     var height: Int?
     var steps: Int
@@ -139,6 +144,9 @@ struct StoredRequest: Codable, Equatable {
         (version, self.model, self.fingerprint) = (limnVersion, model, fingerprint)
         self.precision = precision?.rawValue
         (prompt, negativePrompt) = (request.prompt, request.negativePrompt)
+        promptStyle = request.promptStyle == .plain ? nil : request.promptStyle
+        emphasis = request.emphasis
+        (promptTemplate, negativePromptTemplate) = (request.promptTemplate, request.negativePromptTemplate)
         (width, height, steps) = (request.width, request.height, request.steps)
         (guidanceScale, guidanceRescale) = (request.guidanceScale, request.guidanceRescale)
         imageGuidanceScale = request.imageGuidanceScale
@@ -161,6 +169,8 @@ struct StoredRequest: Codable, Equatable {
     var request: Request {
         var request = Request(prompt: prompt)
         request.negativePrompt = negativePrompt
+        (request.promptStyle, request.emphasis) = (promptStyle ?? .plain, emphasis)
+        (request.promptTemplate, request.negativePromptTemplate) = (promptTemplate, negativePromptTemplate)
         (request.width, request.height, request.steps) = (width, height, steps)
         (request.guidanceScale, request.guidanceRescale) = (guidanceScale, guidanceRescale)
         request.imageGuidanceScale = imageGuidanceScale

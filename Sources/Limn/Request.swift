@@ -9,6 +9,14 @@ public struct Request: Sendable, Equatable {
     public var prompt: String
     /// What to steer away from.
     public var negativePrompt = ""
+    /// How both are read: as they are, or for weights and other signs.
+    public var promptStyle = PromptStyle.plain
+    /// What weights in them do; nil: what they do where the style comes from.
+    public var emphasis: Emphasis?
+    /// What the prompt was chosen from, where `PromptChoices` chose it; for the record alone.
+    public var promptTemplate: String?
+    /// The same for the negative prompt.
+    public var negativePromptTemplate: String?
     /// Size in pixels, multiples of `Model.sizeMultiple`; nil for the model's own size or, with `initImage`, that
     /// picture's shape.
     public var width: Int?

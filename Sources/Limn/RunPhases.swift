@@ -2,9 +2,11 @@ import Models
 import Tensors
 
 /// What is the same in all steps of a phase.
-private struct PhaseKind: Equatable {
+private struct PhaseKind: Hashable {
     var isGuided: Bool
     var isRefined: Bool
+    /// Of the prompt, which may change on the way.
+    var stage: Int
 }
 
 extension Model {
@@ -14,33 +16,51 @@ extension Model {
         for step in job.firstStep..<job.sampler.levels.count {
             let timestep = job.sampler.levels[step].timestep
             let kind = PhaseKind(
-                isGuided: step - job.firstStep < job.guidedSteps, isRefined: timestep < job.refinedBelow)
+                isGuided: step - job.firstStep < job.guidedSteps, isRefined: timestep < job.refinedBelow,
+                stage: job.prompts.stage(of: step - job.firstStep))
             if stretches.last?.kind == kind { stretches.removeLast() }
             stretches.append((kind, timestep))
         }
-        // Each network reads the texts once: a phase without guidance is told one row of the guided one.
-        var read: [Bool: Conditioning] = [:]
-        return try stretches.map { kind, lastTimestep in
-            let unet = kind.isRefined ? refiner?.unet ?? networks.unet : networks.unet
-            let isGuidedSomewhere = stretches.contains {
-                $0.kind == PhaseKind(isGuided: true, isRefined: kind.isRefined)
-            }
-            let whole: Conditioning
-            if let known = read[kind.isRefined] {
-                whole = known
+        let kinds = Set(stretches.map(\.kind))
+        // Each network reads a text once: a phase without guidance is told one row of the guided one's, and phases that
+        // come again share what they are told.
+        var told: [PhaseKind: Conditioning] = [:]
+        var readers: [Bool: PromptReader] = [:]
+        func reader(isRefined: Bool) -> PromptReader {
+            if let known = readers[isRefined] { return known }
+            let description = isRefined ? refiner?.description ?? self.description : self.description
+            let reader = PromptReader(
+                job, description, isRefined ? refiner?.texts ?? networks.texts : networks.texts, compute)
+            readers[isRefined] = reader
+            return reader
+        }
+        func conditioning(_ kind: PhaseKind) throws -> Conditioning {
+            if let known = told[kind] { return known }
+            var guided = kind
+            guided.isGuided = true
+            let result: Conditioning
+            // Prompts that are put together are so beside the negative one, guided or not.
+            if !kind.isGuided, kinds.contains(guided) || job.prompts.isComposed {
+                let whole = try conditioning(guided)
+                result = job.prompts.isComposed ? whole : try whole.picture(whole.batch - 1)
             } else {
                 let description = kind.isRefined ? refiner?.description ?? self.description : self.description
-                let readers = kind.isRefined ? refiner?.texts ?? networks.texts : networks.texts
+                let unet = kind.isRefined ? refiner?.unet ?? networks.unet : networks.unet
                 let inputs = try description.inputs(
-                    job, isGuided: isGuidedSomewhere, readers: readers, compute, tell: tell)
-                whole = try unet.condition(
-                    on: inputs.states, addition: inputs.addition, timeCondition: inputs.timeCondition, compute)
-                read[kind.isRefined] = whole
+                    job, job.prompts.stages[kind.stage], withNegative: kind.isGuided,
+                    reader(isRefined: kind.isRefined), tell: tell)
+                result = try unet.condition(
+                    on: inputs.states, counts: inputs.counts, addition: inputs.addition,
+                    timeCondition: inputs.timeCondition, compute)
             }
-            let isPart = isGuidedSomewhere && !kind.isGuided
-            return RunPhase(
-                unet: unet, conditioning: isPart ? try whole.picture(whole.batch - 1) : whole,
-                lastTimestep: lastTimestep)
+            told[kind] = result
+            return result
+        }
+        return try stretches.map { kind, lastTimestep in
+            RunPhase(
+                unet: kind.isRefined ? refiner?.unet ?? networks.unet : networks.unet,
+                conditioning: try conditioning(kind), lastTimestep: lastTimestep,
+                composition: job.prompts.isComposed ? job.prompts.weights : nil, isGuided: kind.isGuided)
         }
     }
 }

@@ -44,6 +44,10 @@ extension StoredRequest {
         add("Eta", eta.map(Self.shown))
         addTuning(add)
         add("Clip skip", clipSkip == 1 ? nil : "\(clipSkip)")
+        add("Emphasis", emphasis.map(\.webUIName))
+        add("Prompt style", promptStyle?.rawValue)
+        add("Template", promptTemplate)
+        add("Negative Template", negativePromptTemplate)
         add("VAE tiling", vaeTiling == true ? "on" : nil)
         add("RNG", generator)
         add("Version", version.map { "limn \($0)" })
@@ -97,6 +101,10 @@ extension StoredRequest {
         (version, fingerprint) = (nil, nil)
         model = parameters["Model"]
         negativePrompt = parameters.negativePrompt
+        promptStyle = parameters["Prompt style"].flatMap(PromptStyle.init(rawValue:))
+        // The webui writes no style: its prompts are all of its own.
+        if promptStyle == nil, parameters["Version"]?.hasPrefix("limn") != true { promptStyle = .webui }
+        emphasis = parameters["Emphasis"].flatMap { name in Emphasis.allCases.first { $0.webUIName == name } }
         if let value = parameters["Steps"].flatMap({ Int($0) }) { steps = value }
         if let (name, own) = parameters["Sampler"].flatMap({ try? SamplerName.parse($0) }) {
             sampler = name.rawValue

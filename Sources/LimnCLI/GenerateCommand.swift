@@ -32,6 +32,7 @@ struct GenerateCommand: AsyncParsableCommand {
             """)
 
     @OptionGroup(title: "What to draw") var words: WordOptions
+    @OptionGroup(title: "How prompts are read") var prompts: PromptOptions
     @OptionGroup(title: "Pictures to start from") var start: StartOptions
     @OptionGroup(title: "LoRAs") var lora: LoRAOptions
     @OptionGroup(title: "How to draw it") var sampling: SamplingOptions

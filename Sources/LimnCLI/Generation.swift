@@ -13,10 +13,15 @@ struct Generation {
         guard flags.words.prompt == nil || flags.words.promptOption == nil else {
             throw LimnError("the prompt is given twice, by itself and with -p; give it once", isUsage: true)
         }
-        guard flags.words.prompt != nil || flags.words.promptOption != nil || flags.words.from != nil else {
+        let hasPrompt = flags.words.prompt != nil || flags.words.promptOption != nil
+        guard hasPrompt || flags.words.from != nil || flags.prompts.file != nil else {
             throw LimnError(
                 "say what to draw, such as: limn \"a red apple\"\nlimn --help tells more.", isUsage: true)
         }
+        if hasPrompt, let file = flags.prompts.file {
+            throw LimnError("\(file) has the prompts; leave out the prompt, or the file", isUsage: true)
+        }
+        try flags.prompts.check()
         if flags.start.mask != nil, flags.start.initImage == nil {
             throw LimnError("--mask needs the picture that it belongs to; give it with -i", isUsage: true)
         }
@@ -33,9 +38,11 @@ struct Generation {
     func run() async throws {
         let display = ProgressDisplay(isQuiet: flags.output.quiet)
         let recipe = try flags.words.from.map { try Recipe(contentsOf: $0) }
-        var request = try RequestBuilder(flags: flags, recipe: recipe).request()
-        let (loras, warnings) = try flags.lora.chosen(&request, recipe)
-        guard recipe != nil || !request.prompt.allSatisfy(\.isWhitespace) else {
+        let given = try RequestBuilder(flags: flags, recipe: recipe).request()
+        var (requests, warnings) = try flags.prompts.requests(given)
+        let (loras, unlike) = try flags.lora.chosen(&requests, recipe)
+        warnings += unlike
+        guard recipe != nil || !requests.contains(where: { $0.prompt.allSatisfy(\.isWhitespace) }) else {
             throw LimnError("the prompt is empty; say what to draw, such as: limn \"a red apple\"", isUsage: true)
         }
         let path = try modelPath(recipe)
@@ -71,16 +78,27 @@ struct Generation {
                 "this is not the refiner that finished \(flags.words.from ?? "the picture"), so the result will differ")
         }
 
+        if requests.count > 1 {
+            // An error in the last of them is better told before the first is drawn.
+            for request in requests { try await model.check(request) }
+            display.note("\(requests.count) prompts to draw")
+        }
         var latents: [Latents] = []
-        for try await event in model.events(for: request, previewEvery: previews?.every) {
-            switch event {
-            case .progress(let progress):
-                display.show(progress)
-                if let preview = progress.preview { previews?.write(preview, display) }
-            case .warning(let text): display.warning(text)
-            case .picture(let picture):
-                try finish(picture, index: latents.count + 1, loadSeconds: latents.isEmpty ? loadSeconds : 0, display)
-                if let own = picture.latents { latents.append(own) }
+        let pictures = requests.reduce(0) { $0 + $1.count }
+        for request in requests {
+            let before = latents.count
+            for try await event in model.events(for: request, previewEvery: previews?.every) {
+                switch event {
+                case .progress(var progress):
+                    (progress.picture, progress.pictures) = (progress.picture + before, pictures)
+                    display.show(progress)
+                    if let preview = progress.preview { previews?.write(preview, display) }
+                case .warning(let text): display.warning(text)
+                case .picture(let picture):
+                    let load = latents.isEmpty ? loadSeconds : 0
+                    try finish(picture, index: latents.count + 1, loadSeconds: load, display)
+                    if let own = picture.latents { latents.append(own) }
+                }
             }
         }
         try saveLatents(latents, display)

@@ -21,7 +21,8 @@ struct LimnCommand: AsyncParsableCommand {
             """,
         version: limnVersion,
         subcommands: [
-            GenerateCommand.self, InfoCommand.self, InspectCommand.self, SamplersCommand.self, ConvertCommand.self,
+            GenerateCommand.self, InfoCommand.self, InspectCommand.self, SamplersCommand.self, TokenizeCommand.self,
+            ConvertCommand.self, BenchCommand.self,
             BenchCommand.self,
         ],
         defaultSubcommand: GenerateCommand.self)

@@ -39,19 +39,27 @@ struct LoRAOptions: ParsableArguments {
         }
     }
 
-    /// The LoRAs of a run: those of flags and prompt, else those that a picture was drawn with. Tags are taken out of
-    /// the prompt.
+    /// The LoRAs of a run: those of flags and prompts, else those that a picture was drawn with. Tags are taken out of
+    /// the prompts, which must all have the same, for LoRAs are merged once.
     ///
     /// - Returns: also what is not as it was
-    func chosen(_ request: inout Request, _ recipe: Recipe?) throws -> (loras: [LoRA], warnings: [String]) {
+    func chosen(_ requests: inout [Request], _ recipe: Recipe?) throws -> (loras: [LoRA], warnings: [String]) {
         let folder = try inFolder()
-        let parsed = try PromptWithLoRAs(parsing: request.prompt)
-        request.prompt = parsed.prompt
-        if try !PromptWithLoRAs(parsing: request.negativePrompt).tags.isEmpty {
-            throw LimnError("LoRAs are asked for in the prompt, not in the negative one", isUsage: true)
+        var tags: [PromptWithLoRAs.Tag]?
+        for index in requests.indices {
+            let parsed = try PromptWithLoRAs(parsing: requests[index].prompt)
+            if try !PromptWithLoRAs(parsing: requests[index].negativePrompt).tags.isEmpty {
+                throw LimnError("LoRAs are asked for in the prompt, not in the negative one", isUsage: true)
+            }
+            guard tags == nil || tags == parsed.tags else {
+                throw LimnError(
+                    "the prompts of one run ask for different LoRAs, as in \"\(requests[index].prompt.prefix(80))\"; "
+                        + "draw them one by one", isUsage: true)
+            }
+            (requests[index].prompt, tags) = (parsed.prompt, parsed.tags)
         }
         var chosen = try given(folder)
-        for tag in parsed.tags {
+        for tag in tags ?? [] {
             guard let folder else {
                 throw LimnError(
                     "the prompt asks for the LoRA \(tag.name); say where LoRAs are with --lora-dir", isUsage: true)

@@ -18,7 +18,8 @@ struct RequestBuilder {
             request = Request(prompt: "")
             (request.initImage, request.mask, request.latents) = (initImage, mask, latents)
         }
-        if let prompt { request.prompt = prompt }
+        if let prompt { (request.prompt, request.promptTemplate) = (prompt, nil) }
+        if flags.words.negativePrompt != nil { request.negativePromptTemplate = nil }
         apply(to: &request)
         try flags.tuning.apply(to: &request, beside: flags.sampling)
         return request
@@ -32,6 +33,8 @@ struct RequestBuilder {
             if let value { request[keyPath: path] = value }
         }
         set(\.negativePrompt, flags.words.negativePrompt)
+        set(\.promptStyle, flags.prompts.style)
+        set(\.emphasis, flags.prompts.emphasis)
         set(\.maskBlur, flags.start.maskBlur)
         set(\.strength, flags.start.strength)
         set(\.width, flags.sampling.width)

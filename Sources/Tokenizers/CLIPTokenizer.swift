@@ -10,7 +10,7 @@ struct CLIPTokenizer: Tokenizer {
 
     private let vocabulary: CLIPVocabulary
     private let added: AddedTokens
-    private let frame: PromptFrame
+    let frame: PromptFrame
     private let unknown: Int
     /// Byte → its id within a word, and at the end of one.
     private let inner: [Int]
@@ -58,7 +58,7 @@ struct CLIPTokenizer: Tokenizer {
         frame.surround(try tokens(text))
     }
 
-    private func tokens(_ text: String) throws -> [Token] {
+    func tokens(_ text: String) throws -> [Token] {
         try TextLimit.check(text)
         var tokens: [Token] = []
         // Prompts repeat words; a word's ids are the same wherever it stands.

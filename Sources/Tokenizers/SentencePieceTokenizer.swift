@@ -14,7 +14,7 @@ struct SentencePieceTokenizer: Tokenizer {
     private let model: UnigramModel
     private let normalizer: PrecompiledNormalizer?
     private let added: AddedTokens
-    private let frame: PromptFrame
+    let frame: PromptFrame
     private let addPrefixSpace: Bool
     /// Finds what stays as it is where text is lower-cased; nil where none is.
     private let lowercasing: Lowercasing?
@@ -75,7 +75,7 @@ struct SentencePieceTokenizer: Tokenizer {
         frame.surround(try tokens(text))
     }
 
-    private func tokens(_ text: String) throws -> [Token] {
+    func tokens(_ text: String) throws -> [Token] {
         try TextLimit.check(text)
         var tokens: [Token] = []
         let text = lowercasing?.lowercased(text) ?? text

@@ -30,6 +30,9 @@ package protocol Tokenizer: Sendable {
     /// What it is, for people: "SentencePiece, T5 layout", "CLIP byte-level BPE".
     var kind: String { get }
 
+    /// What stands around a prompt's tokens.
+    var frame: PromptFrame { get }
+
     /// The prompt's ids, cut to `maximumLength` (the leading tokens and the end token stay) and padded to it.
     ///
     /// Throws `TokenizerError.textTooLong` for more than `TextLimit.bytes` bytes of UTF-8.
@@ -39,6 +42,9 @@ package protocol Tokenizer: Sendable {
     ///
     /// An unknown character stands for itself beside the unknown token's id.
     func pieces(_ text: String) throws -> [(piece: String, id: Int)]
+
+    /// All tokens without the special ones, neither cut nor padded.
+    func tokens(_ text: String) throws -> [Token]
 }
 
 /// How long a text may be. Encoding takes time and memory in proportion (about 100 bytes a byte).
@@ -52,25 +58,27 @@ package enum TextLimit {
 }
 
 /// A token of the text: its id, and what it is called.
-struct Token: Equatable {
-    var id: Int
+package struct Token: Sendable, Equatable {
+    package var id: Int
     /// The vocabulary's spelling; for an unknown token the characters it stands for.
-    var piece: String
+    package var piece: String
 }
 
 /// The ids around the prompt's own, and how many there are in all.
-struct PromptFrame: Sendable {
+package struct PromptFrame: Sendable {
     /// Ids before the prompt's own: CLIP's and XLM-R's start token.
-    let prefix: [Token]
-    let end: Token
-    let pad: Int
-    let maximumLength: Int
+    package let prefix: [Token]
+    package let end: Token
+    package let pad: Int
+    package let maximumLength: Int
+
+    /// How many tokens of the prompt's own there is room for.
+    package var room: Int { max(0, maximumLength - prefix.count - 1) }
 
     /// Cuts from the end, as transformers' truncation does: special tokens are added after it and always stay.
     ///
     /// - Parameter spelled: the words that a run of tokens stands for.
     func assemble(_ tokens: [Token], spelled: (ArraySlice<Token>) -> String) -> TokenizedPrompt {
-        let room = max(0, maximumLength - prefix.count - 1)
         var ids = prefix.map(\.id)
         ids.reserveCapacity(maximumLength)
         ids += tokens.prefix(room).lazy.map(\.id)

@@ -22,6 +22,15 @@ import Testing
         try await expectNothing(of: request, lowMemory: lowMemory)
     }
 
+    /// Several prompts at once, of different lengths, which change.
+    @Test(arguments: ["ddim", "heun"], [false, true])
+    func norDoPromptsThatChange(sampler: String, lowMemory: Bool) async throws {
+        var request = TinyModel.request(steps: 9)
+        request.prompt = "a [red|green] (apple:1.3) AND a [cat:dog:0.5] BREAK on a table :0.5"
+        (request.promptStyle, request.sampler, request.guidanceEnd) = (.webui, sampler, 0.7)
+        try await expectNothing(of: request, lowMemory: lowMemory)
+    }
+
     @Test(arguments: ["pipeline-a", "pipeline-inpaint"])
     func norDoesInpainting(model: String) async throws {
         var request = TinyModel.request(steps: 8)

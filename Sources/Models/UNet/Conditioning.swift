@@ -6,6 +6,8 @@ package final class Conditioning {
     package let batch: Int
     /// Text keys and values of every cross-attention, in the order of the layers.
     let keyValues: [KeyValues]
+    /// Hides what texts were filled up with where they differ in length, [batch, 1, 1, tokens]; nil where none does.
+    let hidden: Tensor?
     /// SDXL: [batch, 1, 1, additionInputChannels].
     let addition: Tensor?
     /// Latent consistency models: [batch, 1, 1, timeConditionChannels].
@@ -19,9 +21,10 @@ package final class Conditioning {
         let values: Tensor
     }
 
-    init(batch: Int, keyValues: [KeyValues], addition: Tensor?, timeCondition: Tensor?) {
+    init(batch: Int, keyValues: [KeyValues], hidden: Tensor?, addition: Tensor?, timeCondition: Tensor?) {
         self.batch = batch
         self.keyValues = keyValues
+        self.hidden = hidden
         self.addition = addition
         self.timeCondition = timeCondition
     }
@@ -33,7 +36,8 @@ package final class Conditioning {
             keyValues: try keyValues.map {
                 KeyValues(key: try $0.key.picture(index), values: try $0.values.picture(index))
             },
-            addition: try addition?.picture(index), timeCondition: try timeCondition?.picture(index))
+            hidden: try hidden?.picture(index), addition: try addition?.picture(index),
+            timeCondition: try timeCondition?.picture(index))
     }
 }
 

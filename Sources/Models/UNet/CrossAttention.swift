@@ -65,8 +65,7 @@ struct CrossAttention: Sendable {
         let text = conditioning.keyValues[slot]
         let attended = try compute.attention(
             query: TokenRows(try toQuery(x, compute, asOperand: dim % 2 == 0)), key: TokenRows(text.key),
-            values: text.values,
-            heads: heads, dim: dim)
+            values: text.values, heads: heads, dim: dim, keyBias: conditioning.hidden)
         return try toOut(attended, compute, residual: residual)
     }
 }

@@ -45,11 +45,12 @@ package struct UNet2DConditionModel: Sendable {
     ///
     /// - Parameters:
     ///   - text: [batch, 1, tokens, channels], one row of texts a picture of the batch
+    ///   - counts: how many of the tokens each picture is told, where they differ
     ///   - addition: SDXL's extra conditions, one a picture
     ///   - timeCondition: guidance-scale embeddings of latent consistency models, one a picture
     /// - Throws: `ModelError` if the text states are not of the width that the network was made for
     package func condition(
-        on text: Tensor, addition: [AdditionalConditions]? = nil, timeCondition: [[Float]]? = nil,
+        on text: Tensor, counts: [Int]? = nil, addition: [AdditionalConditions]? = nil, timeCondition: [[Float]]? = nil,
         _ compute: Compute
     ) throws -> Conditioning {
         for channels in config.textChannels where channels != text.channels {
@@ -63,7 +64,9 @@ package struct UNet2DConditionModel: Sendable {
             return try layer.keyValues(text, compute)
         }
         return Conditioning(
-            batch: text.batch, keyValues: keyValues, addition: try additionTensor(addition, batch: text.batch),
+            batch: text.batch, keyValues: keyValues,
+            hidden: try counts.map { try Tensor.hiding(paddingAfter: $0, tokens: text.pixels) },
+            addition: try additionTensor(addition, batch: text.batch),
             timeCondition: try timeCondition.map {
                 try Tensor(
                     batch: text.batch, height: 1, width: 1, channels: config.timeConditionChannels ?? 0,
