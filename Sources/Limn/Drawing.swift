@@ -36,10 +36,11 @@ extension Model {
         for index in 0..<request.count {
             seconds = StageSeconds()
             seconds.textEncoder = index == 0 ? textSeconds : 0
-            var generator = job.generator.generator(seed: (request.seed ?? 0) &+ UInt64(index))
+            let own = try job.alone(index)
+            var generator = job.generator.generator(seed: own.seed ?? 0)
             if job.kind != .text { report(.encodingPicture, index) }
             makeRoom()
-            let start = try timed(\.vaeEncoder) { try startingPoint(job, index, &generator) }
+            let start = try timed(\.vaeEncoder) { try startingPoint(job, own, &generator) }
             let denoiser = try Denoiser(
                 phases: phases, prediction: job.prediction,
                 guidanceScale: job.guidanceScale, imageGuidanceScale: job.imageGuidanceScale,
@@ -78,10 +79,6 @@ extension Model {
             report(.decoding, index)
             makeRoom()
             var picture = try timed(\.vaeDecoder) { try decode(latents, job) }
-            var own = request
-            own.seed = (request.seed ?? 0) &+ UInt64(index)
-            own.count = 1
-            own.latents = try request.latents?.alone(index)
             picture.request = own
             picture.latents = try Latents(
                 batch: 1, channels: shape.channels, height: shape.height, width: shape.width, values: latents)

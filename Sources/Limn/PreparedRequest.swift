@@ -146,7 +146,13 @@ struct PreparedRequest {
             throw usage("--latents is the starting noise of a picture from text; leave out -i, or the latents")
         }
 
+        try Self.checkSeeds(request, description)
         request.seed = request.seed ?? UInt64.random(in: 0..<1 << 32)
+        if let variation = request.variation {
+            let seed = variation.seed ?? UInt64.random(in: 0..<1 << 32)
+            request.variation =
+                variation.strength == 0 ? nil : Variation(seed: seed, strength: variation.strength)
+        }
         (request.width, request.height, request.guidanceScale) = (width, height, guidanceScale)
         request.sampler = samplerName?.rawValue ?? SamplerName.configured(scheduler)?.rawValue
         request.schedule = schedule?.rawValue
@@ -221,6 +227,38 @@ struct PreparedRequest {
         for score in scores where !(0...100).contains(score) {
             throw usage("an aesthetic score of \(score) is out of range; give about 1 to 10")
         }
+    }
+
+    private static func checkSeeds(_ request: Request, _ description: ModelDescription) throws {
+        func usage(_ text: String) -> LimnError { LimnError(text, isUsage: true) }
+        if let strength = request.variation?.strength, !(0...1).contains(strength) {
+            throw usage("a variation's strength of \(strength) is out of range; give 0 to 1")
+        }
+        if let size = request.seedSize {
+            let multiple = description.vae.factor
+            for side in [size.width, size.height]
+            where !(multiple...largestSide).contains(side) || side % multiple != 0 {
+                throw usage(
+                    "a seed's size of \(size.width)×\(size.height) pixels is not possible with this model: both must be "
+                        + "multiples of \(multiple), at most \(largestSide)")
+            }
+        }
+        if request.latents != nil, request.variation != nil || request.seedSize != nil {
+            throw usage("starting noise is given, so a seed's variation or size has no use; leave one of them out")
+        }
+    }
+
+    /// What one picture of the run is by itself.
+    func alone(_ index: Int) throws -> Request {
+        var own = request
+        own.count = 1
+        if let seed = own.variation?.seed {
+            own.variation?.seed = seed &+ UInt64(index)
+        } else {
+            own.seed = (request.seed ?? 0) &+ UInt64(index)
+        }
+        own.latents = try request.latents?.alone(index)
+        return own
     }
 
     /// Width and height: as asked, the model's own, or the shape of the picture to start from.

@@ -118,6 +118,9 @@ struct StoredRequest: Codable, Equatable {
     /// nil: 1.
     var cacheInterval: Int?
     var seed: UInt64?
+    var variation: Variation?
+    /// nil: the picture's own.
+    var seedSize: PixelSize?
     var generator: String
     var sampler: String?
     var schedule: String?
@@ -156,6 +159,7 @@ struct StoredRequest: Codable, Equatable {
         guidanceEnd = request.guidanceEnd == 1 ? nil : request.guidanceEnd
         cacheInterval = request.cacheInterval == 1 ? nil : request.cacheInterval
         (seed, generator) = (request.seed, request.generator)
+        (variation, seedSize) = (request.variation, request.seedSize)
         (sampler, schedule, eta, clipSkip) = (request.sampler, request.schedule, request.eta, request.clipSkip)
         (strength, maskBlur) = (request.strength, request.maskBlur)
         tuning = request.tuning == SamplerTuning() ? nil : request.tuning
@@ -179,6 +183,7 @@ struct StoredRequest: Codable, Equatable {
         (request.aestheticScore, request.negativeAestheticScore) = (aestheticScore, negativeAestheticScore)
         (request.guidanceEnd, request.cacheInterval) = (guidanceEnd ?? 1, cacheInterval ?? 1)
         (request.seed, request.generator) = (seed, generator)
+        (request.variation, request.seedSize) = (variation, seedSize)
         (request.sampler, request.schedule, request.eta) = (sampler, schedule, eta)
         (request.clipSkip, request.strength, request.maskBlur) = (clipSkip, strength, maskBlur)
         request.tuning = tuning ?? SamplerTuning()

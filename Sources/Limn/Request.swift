@@ -36,6 +36,11 @@ public struct Request: Sendable, Equatable {
     public var seed: UInt64?
     /// Whose random numbers: "torch" (PyTorch on a CPU), "cuda" (PyTorch on a GPU) or "numpy".
     public var generator = "torch"
+    /// Pictures near that of `seed`. Picture *i* then uses `seed` and the variation's seed + *i*.
+    public var variation: Variation?
+    /// The size in pixels at which the seed's noise is drawn; its middle is kept at any other size of the picture, whose
+    /// composition so stays what it was. nil: the picture's own.
+    public var seedSize: PixelSize?
     /// A sampler's name, such as "euler" or "dpm++2m"; nil for what the model's scheduler configuration says.
     public var sampler: String?
     /// How the noise levels are spaced, such as "karras" or "sgm_uniform"; nil for what the configuration says.
@@ -91,6 +96,16 @@ public struct PixelSize: Sendable, Equatable, Codable {
     public var height: Int
 
     public init(width: Int, height: Int) { (self.width, self.height) = (width, height) }
+}
+
+/// The noise of a second seed, mixed into the first one's.
+public struct Variation: Sendable, Equatable, Codable {
+    /// nil: a random one, to be found in `Picture.request`.
+    public var seed: UInt64?
+    /// 0…1: 0 is the first seed's picture, 1 the second's.
+    public var strength: Double
+
+    public init(seed: UInt64? = nil, strength: Double) { (self.seed, self.strength) = (seed, strength) }
 }
 
 /// Pixels that were cut off above and to the left.

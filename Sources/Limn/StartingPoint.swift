@@ -42,14 +42,18 @@ struct StartingPoint {
 
 extension Model {
     func startingPoint(
-        _ job: PreparedRequest, _ index: Int, _ generator: inout any NoiseGenerator
+        _ job: PreparedRequest, _ own: Request, _ generator: inout any NoiseGenerator
     ) throws -> StartingPoint {
         let shape = latentShape(job)
         let pool = SamplePool(count: shape.count)
         let sampler = job.sampler
         guard let picture = job.initImage, job.kind != .editing else {
-            let noise =
-                job.request.latents.map { Sample($0.picture(index), in: pool) } ?? generator.normal(in: pool)
+            let noise: Sample
+            if let given = own.latents {
+                noise = Sample(given.values, in: pool)
+            } else {
+                noise = startingNoise(job, own).draw(from: &generator, in: pool)
+            }
             return StartingPoint(
                 latents: sampler.initialNoiseScale * noise,
                 // The likeliest latents, and not scaled: so these models were trained.
@@ -59,7 +63,7 @@ extension Model {
         }
         guard let mask = job.mask else {
             let latents = Sample(try encode(picture.signed, job, &generator), in: pool)
-            let noise = generator.normal(in: pool)
+            let noise = startingNoise(job, own).draw(from: &generator, in: pool)
             return StartingPoint(latents: sampler.noised(latents, noise: noise, step: job.firstStep))
         }
 
@@ -69,7 +73,7 @@ extension Model {
         if !isInpainting || !startsFromNoise {
             latents = Sample(try encode(picture.signed, job, &generator), in: pool)
         }
-        let noise = generator.normal(in: pool)
+        let noise = startingNoise(job, own).draw(from: &generator, in: pool)
         let small = try mask.downsampled(width: shape.width, height: shape.height)
         var start = StartingPoint(
             latents: startsFromNoise
@@ -86,6 +90,18 @@ extension Model {
             start.kept = StartingPoint.Kept(picture: latents, noise: noise, mask: small.values)
         }
         return start
+    }
+
+    private func startingNoise(_ job: PreparedRequest, _ own: Request) -> StartingNoise {
+        let factor = description.vae.factor
+        func latents(_ width: Int, _ height: Int) -> StartingNoise.Size {
+            .init(channels: description.vae.latentChannels, height: height / factor, width: width / factor)
+        }
+        let size = latents(job.width, job.height)
+        return StartingNoise(
+            job.generator, seed: own.seed ?? 0,
+            variation: own.variation.map { ($0.seed ?? 0, $0.strength) }, size: size,
+            seedSize: own.seedSize.map { latents($0.width, $0.height) } ?? size)
     }
 
     /// A picture's latents, scaled: a sample of them, mean + exp(logvar / 2)·noise, where the VAE gives a distribution.

@@ -36,6 +36,11 @@ extension StoredRequest {
         add("Cache interval", cacheInterval.map(String.init))
         add("Seed", seed.map(String.init))
         if let width, let height { add("Size", "\(width)x\(height)") }
+        if let variation {
+            add("Variation seed", variation.seed.map(String.init))
+            add("Variation seed strength", Self.shown(Float(variation.strength)))
+        }
+        add("Seed resize from", seedSize.map { "\($0.width)x\($0.height)" })
         add("Model", model)
         add("VAE", vae)
         add("TAESD", taesd)
@@ -119,8 +124,11 @@ extension StoredRequest {
         guidanceEnd = parameters["Guidance end"].flatMap { Double($0) }
         cacheInterval = parameters["Cache interval"].flatMap { Int($0) }
         seed = parameters["Seed"].flatMap { UInt64($0) }
-        let sides = parameters["Size"]?.split(separator: "x").compactMap { Int($0) } ?? []
-        if sides.count == 2 { (width, height) = (sides[0], sides[1]) }
+        if let size = Self.size(parameters["Size"]) { (width, height) = (size.width, size.height) }
+        if let strength = parameters["Variation seed strength"].flatMap({ Double($0) }), strength > 0 {
+            variation = Variation(seed: parameters["Variation seed"].flatMap { UInt64($0) }, strength: strength)
+        }
+        seedSize = Self.size(parameters["Seed resize from"])
         strength = parameters["Denoising strength"].flatMap { Double($0) }
         maskBlur = parameters["Mask blur"].flatMap { Double($0) } ?? 4
         eta = parameters["Eta"].flatMap { Float($0) }
@@ -128,5 +136,11 @@ extension StoredRequest {
         clipSkip = parameters["Clip skip"].flatMap { Int($0) } ?? 1
         vaeTiling = parameters["VAE tiling"] == "on" ? true : nil
         if let name = parameters["RNG"].flatMap({ try? GeneratorName(named: $0) }) { generator = name.rawValue }
+    }
+
+    /// "512x768"; nil if it is no size. The webui writes 0x0 or -1x-1 for none.
+    private static func size(_ text: String?) -> PixelSize? {
+        let sides = text?.split(separator: "x").compactMap { Int($0) } ?? []
+        return sides.count == 2 && sides.allSatisfy { $0 > 0 } ? PixelSize(width: sides[0], height: sides[1]) : nil
     }
 }

@@ -23,7 +23,6 @@ struct LimnCommand: AsyncParsableCommand {
         subcommands: [
             GenerateCommand.self, InfoCommand.self, InspectCommand.self, SamplersCommand.self, TokenizeCommand.self,
             ConvertCommand.self, BenchCommand.self,
-            BenchCommand.self,
         ],
         defaultSubcommand: GenerateCommand.self)
 }

@@ -22,6 +22,7 @@ struct RequestBuilder {
         if flags.words.negativePrompt != nil { request.negativePromptTemplate = nil }
         apply(to: &request)
         try flags.tuning.apply(to: &request, beside: flags.sampling)
+        try flags.seeds.apply(to: &request)
         return request
     }
 
