@@ -14,7 +14,9 @@ extension Model {
         for step in job.firstStep..<job.sampler.levels.count {
             let timestep = job.sampler.levels[step].timestep
             let kind = PhaseKind(
-                isGuided: step - job.firstStep < job.guidedSteps, isRefined: timestep < job.refinedBelow)
+                isGuided: job.guidance.guides(
+                    step: step - job.firstStep, of: job.steps, at: job.sampler.levels[step]),
+                isRefined: timestep < job.refinedBelow)
             if stretches.last?.kind == kind { stretches.removeLast() }
             stretches.append((kind, timestep))
         }
@@ -22,6 +24,7 @@ extension Model {
         var read: [Bool: Conditioning] = [:]
         return try stretches.map { kind, lastTimestep in
             let unet = kind.isRefined ? refiner?.unet ?? networks.unet : networks.unet
+            let attention = try AttentionGuidance(job.guidance, unet)
             let isGuidedSomewhere = stretches.contains {
                 $0.kind == PhaseKind(isGuided: true, isRefined: kind.isRefined)
             }
@@ -38,9 +41,8 @@ extension Model {
                 read[kind.isRefined] = whole
             }
             let isPart = isGuidedSomewhere && !kind.isGuided
-            return RunPhase(
-                unet: unet, conditioning: isPart ? try whole.picture(whole.batch - 1) : whole,
-                lastTimestep: lastTimestep)
+            return try attention.phase(
+                whole, rows: Array((isPart ? whole.batch - 1 : 0)..<whole.batch), lastTimestep: lastTimestep)
         }
     }
 }

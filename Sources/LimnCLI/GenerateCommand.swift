@@ -35,6 +35,7 @@ struct GenerateCommand: AsyncParsableCommand {
     @OptionGroup(title: "Pictures to start from") var start: StartOptions
     @OptionGroup(title: "LoRAs") var lora: LoRAOptions
     @OptionGroup(title: "How to draw it") var sampling: SamplingOptions
+    @OptionGroup(title: "How else to guide it") var guidance: GuidanceFlags
     @OptionGroup(title: "What some families of models are told besides") var conditions: ConditionOptions
     @OptionGroup(title: "Output") var output: OutputOptions
     @OptionGroup(title: "Machine") var machine: MachineOptions

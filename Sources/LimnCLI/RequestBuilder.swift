@@ -20,6 +20,7 @@ struct RequestBuilder {
         }
         if let prompt { request.prompt = prompt }
         apply(to: &request)
+        try flags.guidance.apply(to: &request.guidance)
         return request
     }
 

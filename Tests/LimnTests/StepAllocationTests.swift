@@ -22,6 +22,26 @@ import Testing
         try await expectNothing(of: request, lowMemory: lowMemory)
     }
 
+    /// Neither do the kinds of guidance, all the more of which there are.
+    @Test(arguments: GuidedRunsTests.kinds.indices, [false, true])
+    func norDoesGuidance(kind: Int, lowMemory: Bool) async throws {
+        var request = TinyModel.request(steps: 8)
+        request.sampler = "heun"
+        GuidedRunsTests.kinds[kind].1(&request.guidance)
+        try await expectNothing(of: request, lowMemory: lowMemory)
+    }
+
+    @Test func norDoesTheWebUIsInAllItsForms() async throws {
+        var request = TinyModel.request(steps: 8)
+        for (startpoint, variability, separate) in [("zero", "std", true), ("mean", "ad", false)] {
+            var mimic = GuidanceOptions.MimicScale(scale: 3)
+            (mimic.startpoint, mimic.variability, mimic.separateChannels) = (startpoint, variability, separate)
+            (mimic.phi, mimic.percentile, mimic.mode) = (0.7, 0.9, "cosine-repeating")
+            request.guidance.dynamicThresholding = mimic
+            try await expectNothing(of: request)
+        }
+    }
+
     @Test(arguments: ["pipeline-a", "pipeline-inpaint"])
     func norDoesInpainting(model: String) async throws {
         var request = TinyModel.request(steps: 8)
