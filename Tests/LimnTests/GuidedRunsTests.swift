@@ -45,7 +45,8 @@ import Testing
     @Test func schedulersThresholdThemselvesToo() async throws {
         let reference = try ReferenceRuns("guided-a")
         let index = try #require(reference.runs.firstIndex { $0.name == "threshold-own" })
-        let model = try await TinyModel.load()
+        let model = try await Model.load(
+            from: Fixtures.path("pipeline-a"), options: LoadOptions(threads: 2, precision: .float32))
         await model.use(reference.scheduler(index))
         var request = try reference.request(index)
         request.guidance = GuidanceOptions()
