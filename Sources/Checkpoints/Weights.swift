@@ -14,7 +14,8 @@ package struct Weights: Sendable {
     }
 
     private let backing: Backing
-    private let prefix: String
+    /// What the keys of these weights begin with.
+    package let prefix: String
 
     private init(_ backing: Backing, prefix: String) {
         self.backing = backing

@@ -42,52 +42,75 @@ struct RunPhase {
     var unet: UNet2DConditionModel
     var conditioning: Conditioning
     /// The timestep of its last step.
-    var lastTimestep: Float
+    var lastTimestep: Float = 0
     /// Of the prompts that AND puts together, which all have rows, behind the negative prompt's; nil for one alone.
     var composition: [Float]?
     var isGuided = true
+    /// Whether the prompt comes twice, the second time for self-attentions that see nothing.
+    var isPerturbed = false
+    /// Self-attention guidance: where the first row is looked at, and what is told for one more evaluation of a
+    /// picture that was degraded there.
+    var watched: AttentionMap?
+    var degraded: Conditioning?
+
+    /// Rows of evaluations without the perturbed one.
+    var rows: Int { conditioning.batch - (isPerturbed ? 1 : 0) }
 }
 
 /// The network as a sampler sees it: what is predicted, guidance, step caching and the layout of memory are dealt with
 /// here and nowhere else.
 struct Denoiser {
-    /// In the order of the run, with the timestep of the last step of each; some may be there several times.
-    private let evaluators: [(evaluator: Evaluator, lastTimestep: Float, composition: [Float]?, isGuided: Bool)]
+    /// A phase with what evaluates it, and what evaluates the degraded picture of self-attention guidance. Phases that
+    /// are told the same share these.
+    private struct Stretch {
+        var phase: RunPhase
+        var evaluator: Evaluator
+        var degraded: Evaluator?
+    }
+
+    /// In the order of the run.
+    private let stretches: [Stretch]
     private let parameterization: Parameterization
-    private let guidanceScale: Float
-    private let imageGuidanceScale: Float
-    private let guidanceRescale: Float
+    private let guidance: GuidancePlan
+    private let guider: Guider
     private let shape: LatentShape
 
     /// - Parameters:
     ///   - phases: at least one
-    ///   - guidanceScale: for evaluations of a pair, or of three
-    ///   - imageGuidanceScale: for evaluations of three: without picture and prompt, with the picture, with both
-    ///   - cacheInterval: every how many evaluations the UNet runs as a whole
     ///   - extra: what the UNet sees beside the latents, [height, width, extra channels]
     init(
-        phases: [RunPhase], prediction: PredictionType, guidanceScale: Float, imageGuidanceScale: Float,
-        guidanceRescale: Float, cacheInterval: Int, extra: [Float]?, shape: LatentShape, compute: Compute
+        phases: [RunPhase], _ job: PreparedRequest, extra: [Float]?, shape: LatentShape, compute: Compute
     ) throws {
         var known: [ObjectIdentifier: Evaluator] = [:]
-        evaluators = try phases.map { phase in
-            let evaluator =
-                try known[ObjectIdentifier(phase.conditioning)]
-                ?? Evaluator(
-                    unet: phase.unet, conditioning: phase.conditioning, cacheInterval: cacheInterval, extra: extra,
-                    shape: shape, compute: compute)
-            known[ObjectIdentifier(phase.conditioning)] = evaluator
-            return (evaluator, phase.lastTimestep, phase.composition, phase.isGuided)
+        stretches = try phases.map { phase in
+            func evaluator(_ conditioning: Conditioning, blank: Int = 0) throws -> Evaluator {
+                if let evaluator = known[ObjectIdentifier(conditioning)] { return evaluator }
+                let evaluator = try Evaluator(
+                    unet: phase.unet, conditioning: conditioning, cacheInterval: job.request.cacheInterval,
+                    extra: extra, blank: blank, shape: shape, compute: compute)
+                known[ObjectIdentifier(conditioning)] = evaluator
+                return evaluator
+            }
+            // Of three rows that are not put together, the first is told neither prompt nor picture.
+            let isOfThree = phase.rows == 3 && phase.composition == nil
+            return Stretch(
+                phase: phase, evaluator: try evaluator(phase.conditioning, blank: isOfThree ? 1 : 0),
+                degraded: try phase.degraded.map { try evaluator($0) })
         }
-        parameterization = Parameterization(prediction)
-        (self.guidanceScale, self.imageGuidanceScale) = (guidanceScale, imageGuidanceScale)
-        (self.guidanceRescale, self.shape) = (guidanceRescale, shape)
+        parameterization = Parameterization(job.prediction)
+        guidance = job.guidance
+        guider = Guider(
+            guidance, parameterization,
+            position: RunPosition(timesteps: job.sampler.levels[job.firstStep...].map(\.timestep)),
+            channels: shape.channels)
+        self.shape = shape
     }
 
     /// Makes room for every kind of evaluation, so that the steps allocate nothing.
     func plan() throws {
         var planned: Set<ObjectIdentifier> = []
-        for (evaluator, _, _, _) in evaluators where planned.insert(ObjectIdentifier(evaluator)).inserted {
+        for evaluator in stretches.flatMap({ [$0.evaluator, $0.degraded] }).compactMap(\.self)
+        where planned.insert(ObjectIdentifier(evaluator)).inserted {
             try evaluator.plan()
         }
     }
@@ -95,28 +118,49 @@ struct Denoiser {
     /// - Parameter x: [channels, height, width] at `level`
     func denoised(_ x: Sample, _ level: NoiseLevel) throws -> Denoised {
         // A sampler may look beyond a phase's last step: what it finds there belongs to the next phase.
-        let index = evaluators.firstIndex { level.timestep >= $0.lastTimestep } ?? evaluators.count - 1
-        let (evaluator, _, composition, isGuided) = evaluators[index]
-        let output = try evaluator(x, scale: parameterization.inputScale(at: level), timestep: level.timestep)
-        func row(_ index: Int) -> Sample { shape.sample(index, of: output, in: x.pool) }
-        var prediction = row(0)
-        if let composition {
-            let conditional = Guidance.composed(unconditional: prediction, weights: composition) { row($0 + 1) }
-            prediction =
-                isGuided
-                ? Guidance.guided(unconditional: prediction, conditional: conditional, scale: guidanceScale)
-                : conditional
-            prediction = Guidance.rescaled(guided: prediction, conditional: conditional, amount: guidanceRescale)
-        } else if output.batch > 1 {
-            let conditional = row(output.batch - 1)
-            prediction =
-                output.batch == 2
-                ? Guidance.guided(unconditional: prediction, conditional: conditional, scale: guidanceScale)
-                : Guidance.guided(
-                    unconditional: prediction, picture: row(1), conditional: conditional, scale: guidanceScale,
-                    pictureScale: imageGuidanceScale)
-            prediction = Guidance.rescaled(guided: prediction, conditional: conditional, amount: guidanceRescale)
+        let index = stretches.firstIndex { level.timestep >= $0.phase.lastTimestep } ?? stretches.count - 1
+        let stretch = stretches[index]
+        let rows = try predictions(x, level, stretch)
+        var prediction = guider.guided(rows, x: x, at: level)
+        if let scale = guidance.selfAttentionScale, let degraded = stretch.degraded, let map = stretch.phase.watched {
+            let first = rows.unconditional ?? rows.conditional
+            let worse = try degradedPrediction(x, first, level, degraded, map)
+            prediction = Guidance.led(prediction, from: worse, to: first, scale: scale)
         }
-        return parameterization.denoised(x: x, output: prediction, at: level)
+        prediction = guider.rescaled(prediction, rows)
+        let denoised = parameterization.denoised(x: x, output: prediction, at: level)
+        return guidance.limit.map { denoised.limited(by: $0, x: x, at: level) } ?? denoised
+    }
+
+    /// What the network says of each row of a batch.
+    private func predictions(_ x: Sample, _ level: NoiseLevel, _ stretch: Stretch) throws -> Predictions {
+        let output = try evaluate(stretch.evaluator, x, level)
+        func row(_ index: Int) -> Sample { shape.sample(index, of: output, in: x.pool) }
+        if let weights = stretch.phase.composition {
+            let composed = Guidance.composed(unconditional: row(0), weights: weights) { row($0 + 1) }
+            return Predictions(unconditional: stretch.phase.isGuided ? row(0) : nil, conditional: composed)
+        }
+        let (count, isPerturbed) = (stretch.phase.rows, stretch.phase.isPerturbed)
+        return Predictions(
+            unconditional: count > 1 ? row(0) : nil, picture: count == 3 ? row(1) : nil,
+            conditional: row(count - 1), perturbed: isPerturbed ? row(count) : nil)
+    }
+
+    /// What the network says of x when that is blurred where it looks: of what it predicts, clean, noised as it was.
+    private func degradedPrediction(
+        _ x: Sample, _ output: Sample, _ level: NoiseLevel, _ evaluator: Evaluator, _ map: AttentionMap
+    ) throws -> Sample {
+        let clear = parameterization.denoised(x: x, output: output, at: level)
+        let blurred = map.withValues { values in
+            SelfAttentionGuidance.degraded(
+                clear.x0, where: SelfAttentionGuidance.Map(values, height: map.height, width: map.width),
+                height: shape.height, width: shape.width)
+        }
+        let noised = level.alpha * blurred + level.sigma * clear.epsilon
+        return shape.sample(0, of: try evaluate(evaluator, noised, level), in: x.pool)
+    }
+
+    private func evaluate(_ evaluator: Evaluator, _ x: Sample, _ level: NoiseLevel) throws -> Tensor {
+        try evaluator(x, scale: parameterization.inputScale(at: level), timestep: level.timestep)
     }
 }

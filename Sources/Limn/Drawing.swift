@@ -42,10 +42,7 @@ extension Model {
             makeRoom()
             let start = try timed(\.vaeEncoder) { try startingPoint(job, own, &generator) }
             let denoiser = try Denoiser(
-                phases: phases, prediction: job.prediction,
-                guidanceScale: job.guidanceScale, imageGuidanceScale: job.imageGuidanceScale,
-                guidanceRescale: request.guidanceRescale, cacheInterval: request.cacheInterval,
-                extra: start.extraChannels, shape: shape, compute: compute)
+                phases: phases, job, extra: start.extraChannels, shape: shape, compute: compute)
             report(.denoising(step: 0, steps: job.steps), index)
             let latents = try timed(\.unet) {
                 makeRoom()

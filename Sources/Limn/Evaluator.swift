@@ -19,10 +19,10 @@ final class Evaluator {
 
     /// - Parameters:
     ///   - cacheInterval: every how many evaluations the UNet runs as a whole, beginning with the first
-    ///   - extra: what the UNet sees beside the latents, [height, width, extra channels]; the first of three pictures of
-    ///     a batch goes without
+    ///   - extra: what the UNet sees beside the latents, [height, width, extra channels]
+    ///   - blank: how many pictures of a batch go without that, from the first
     init(
-        unet: UNet2DConditionModel, conditioning: Conditioning, cacheInterval: Int, extra: [Float]?,
+        unet: UNet2DConditionModel, conditioning: Conditioning, cacheInterval: Int, extra: [Float]?, blank: Int,
         shape: LatentShape, compute: Compute
     ) throws {
         (self.unet, self.conditioning, self.shape, self.compute) = (unet, conditioning, shape, compute)
@@ -34,8 +34,7 @@ final class Evaluator {
             ? nil : try unet.deepFeatures(height: shape.height, width: shape.width, conditioning)
         guard let extra else { return }
         let extraChannels = extra.count / shape.pixels
-        let blank = conditioning.batch == 3 ? shape.pixels : 0
-        for row in blank..<input.rows {
+        for row in blank * shape.pixels..<input.rows {
             for channel in 0..<extraChannels {
                 input.pointer[row * input.channels + shape.channels + channel] =
                     extra[row % shape.pixels * extraChannels + channel]

@@ -17,8 +17,7 @@ struct PreparedRequest {
     let guidanceScale: Float
     /// For models that see a picture beside the latents.
     let imageGuidanceScale: Float
-    /// Whether there are guided steps at all.
-    private let isGuided: Bool
+    let guidance: GuidancePlan
     /// Steps of lower timesteps are the refiner's.
     let refinedBelow: Float
     let sampler: any Sampler
@@ -36,8 +35,6 @@ struct PreparedRequest {
 
     /// How many steps are run: those of the sampler's list, which may be longer than what was asked for.
     var steps: Int { sampler.levels.count - firstStep }
-    /// How many of them are guided.
-    var guidedSteps: Int { isGuided ? Int((request.guidanceEnd * Double(steps)).rounded()) : 0 }
 
     /// Largest side, far above what fits into memory with any model there is.
     private static let largestSide = 16384
@@ -78,13 +75,9 @@ struct PreparedRequest {
         guard imageGuidanceScale.isFinite, (0...1000).contains(imageGuidanceScale) else {
             throw usage("an image guidance scale of \(imageGuidanceScale) is out of range; give 0 to 1000, 1.5 or so")
         }
-        // As diffusers has it: a scale below 1 of either kind turns guidance off as a whole, and latent consistency
-        // models are told the scale instead.
-        isGuided =
-            guidanceScale > 1 && description.unet.timeConditionChannels == nil && (!edits || imageGuidanceScale >= 1)
-        guard (0...1).contains(request.guidanceEnd) else {
-            throw usage("a guidance end of \(request.guidanceEnd) is out of range; give 0 to 1, 1 for the last step")
-        }
+        guidance = try GuidancePlan(
+            request, scale: guidanceScale, pictureScale: imageGuidanceScale, description: description,
+            hasRefiner: hasRefiner)
         guard (1...1000).contains(request.cacheInterval) else {
             throw usage("a cache interval of \(request.cacheInterval) is out of range; give 1 to 1000, 1 for none")
         }
@@ -135,6 +128,10 @@ struct PreparedRequest {
         if edits, prompts.isComposed {
             throw usage(
                 "\(description.name) is told the prompt and the picture; it knows no AND and no weights of prompts")
+        }
+        if prompts.isComposed, guidance.perturbed != nil || guidance.selfAttentionScale != nil {
+            throw usage(
+                "guidance by attention looks at one prompt: leave out AND and its weights, or --pag-scale and --sag-scale")
         }
 
         initImage = try request.initImage.map { [width, height] in

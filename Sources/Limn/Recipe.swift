@@ -115,6 +115,8 @@ struct StoredRequest: Codable, Equatable {
     var negativeAestheticScore: Float?
     /// nil: 1.
     var guidanceEnd: Double?
+    /// nil: nothing but the scale.
+    var guidance: GuidanceOptions?
     /// nil: 1.
     var cacheInterval: Int?
     var seed: UInt64?
@@ -157,6 +159,7 @@ struct StoredRequest: Codable, Equatable {
         refinerStart = request.refinerStart
         (aestheticScore, negativeAestheticScore) = (request.aestheticScore, request.negativeAestheticScore)
         guidanceEnd = request.guidanceEnd == 1 ? nil : request.guidanceEnd
+        guidance = request.guidance == GuidanceOptions() ? nil : request.guidance
         cacheInterval = request.cacheInterval == 1 ? nil : request.cacheInterval
         (seed, generator) = (request.seed, request.generator)
         (variation, seedSize) = (request.variation, request.seedSize)
@@ -182,6 +185,7 @@ struct StoredRequest: Codable, Equatable {
         request.refinerStart = refinerStart
         (request.aestheticScore, request.negativeAestheticScore) = (aestheticScore, negativeAestheticScore)
         (request.guidanceEnd, request.cacheInterval) = (guidanceEnd ?? 1, cacheInterval ?? 1)
+        request.guidance = guidance ?? GuidanceOptions()
         (request.seed, request.generator) = (seed, generator)
         (request.variation, request.seedSize) = (variation, seedSize)
         (request.sampler, request.schedule, request.eta) = (sampler, schedule, eta)

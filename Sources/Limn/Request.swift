@@ -29,6 +29,8 @@ public struct Request: Sendable, Equatable {
     public var guidanceRescale: Float = 0
     /// The part of the steps, 0…1, that is guided; the rest follows the prompt alone, with half the work. 1: all.
     public var guidanceEnd = 1.0
+    /// How else it is guided: curves, attention, thresholds.
+    public var guidance = GuidanceOptions()
     /// Every how many evaluations of the UNet it runs as a whole; those between run its outermost layers and take the
     /// rest from the last whole one (Ma et al. 2023, DeepCache). 1: every one is whole.
     public var cacheInterval = 1

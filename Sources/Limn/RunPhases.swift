@@ -16,8 +16,9 @@ extension Model {
         for step in job.firstStep..<job.sampler.levels.count {
             let timestep = job.sampler.levels[step].timestep
             let kind = PhaseKind(
-                isGuided: step - job.firstStep < job.guidedSteps, isRefined: timestep < job.refinedBelow,
-                stage: job.prompts.stage(of: step - job.firstStep))
+                isGuided: job.guidance.guides(
+                    step: step - job.firstStep, of: job.steps, at: job.sampler.levels[step]),
+                isRefined: timestep < job.refinedBelow, stage: job.prompts.stage(of: step - job.firstStep))
             if stretches.last?.kind == kind { stretches.removeLast() }
             stretches.append((kind, timestep))
         }
@@ -25,6 +26,7 @@ extension Model {
         // Each network reads a text once: a phase without guidance is told one row of the guided one's, and phases that
         // come again share what they are told.
         var told: [PhaseKind: Conditioning] = [:]
+        var phases: [PhaseKind: RunPhase] = [:]
         var readers: [Bool: PromptReader] = [:]
         func reader(isRefined: Bool) -> PromptReader {
             if let known = readers[isRefined] { return known }
@@ -33,6 +35,9 @@ extension Model {
                 job, description, isRefined ? refiner?.texts ?? networks.texts : networks.texts, compute)
             readers[isRefined] = reader
             return reader
+        }
+        func unet(isRefined: Bool) -> UNet2DConditionModel {
+            isRefined ? refiner?.unet ?? networks.unet : networks.unet
         }
         func conditioning(_ kind: PhaseKind) throws -> Conditioning {
             if let known = told[kind] { return known }
@@ -45,22 +50,29 @@ extension Model {
                 result = job.prompts.isComposed ? whole : try whole.picture(whole.batch - 1)
             } else {
                 let description = kind.isRefined ? refiner?.description ?? self.description : self.description
-                let unet = kind.isRefined ? refiner?.unet ?? networks.unet : networks.unet
                 let inputs = try description.inputs(
                     job, job.prompts.stages[kind.stage], withNegative: kind.isGuided,
                     reader(isRefined: kind.isRefined), tell: tell)
-                result = try unet.condition(
+                result = try unet(isRefined: kind.isRefined).condition(
                     on: inputs.states, counts: inputs.counts, addition: inputs.addition,
                     timeCondition: inputs.timeCondition, compute)
             }
             told[kind] = result
             return result
         }
+        func phase(_ kind: PhaseKind) throws -> RunPhase {
+            if let known = phases[kind] { return known }
+            let attention = try AttentionGuidance(job.guidance, unet(isRefined: kind.isRefined))
+            var phase = try attention.phase(try conditioning(kind))
+            phase.composition = job.prompts.isComposed ? job.prompts.weights : nil
+            phase.isGuided = kind.isGuided
+            phases[kind] = phase
+            return phase
+        }
         return try stretches.map { kind, lastTimestep in
-            RunPhase(
-                unet: kind.isRefined ? refiner?.unet ?? networks.unet : networks.unet,
-                conditioning: try conditioning(kind), lastTimestep: lastTimestep,
-                composition: job.prompts.isComposed ? job.prompts.weights : nil, isGuided: kind.isGuided)
+            var phase = try phase(kind)
+            phase.lastTimestep = lastTimestep
+            return phase
         }
     }
 }

@@ -33,6 +33,7 @@ extension StoredRequest {
         add("Image CFG scale", imageGuidanceScale.map(Self.shown))
         add("CFG rescale", guidanceRescale == 0 ? nil : Self.shown(guidanceRescale))
         add("Guidance end", guidanceEnd.map { Self.shown(Float($0)) })
+        fields += guidance?.parameters ?? []
         add("Cache interval", cacheInterval.map(String.init))
         add("Seed", seed.map(String.init))
         if let width, let height { add("Size", "\(width)x\(height)") }
@@ -122,6 +123,8 @@ extension StoredRequest {
         imageGuidanceScale = parameters["Image CFG scale"].flatMap { Float($0) }
         guidanceRescale = parameters["CFG rescale"].flatMap { Float($0) } ?? 0
         guidanceEnd = parameters["Guidance end"].flatMap { Double($0) }
+        let guidance = GuidanceOptions(parameters)
+        if guidance != GuidanceOptions() { self.guidance = guidance }
         cacheInterval = parameters["Cache interval"].flatMap { Int($0) }
         seed = parameters["Seed"].flatMap { UInt64($0) }
         if let size = Self.size(parameters["Size"]) { (width, height) = (size.width, size.height) }

@@ -38,6 +38,7 @@ struct GenerateCommand: AsyncParsableCommand {
     @OptionGroup(title: "How to draw it") var sampling: SamplingOptions
     @OptionGroup(title: "Noise, and what only some samplers know") var tuning: TuningOptions
     @OptionGroup(title: "Seeds") var seeds: SeedOptions
+    @OptionGroup(title: "How else to guide it") var guidance: GuidanceFlags
     @OptionGroup(title: "What some families of models are told besides") var conditions: ConditionOptions
     @OptionGroup(title: "Output") var output: OutputOptions
     @OptionGroup(title: "Machine") var machine: MachineOptions

@@ -23,6 +23,7 @@ struct RequestBuilder {
         apply(to: &request)
         try flags.tuning.apply(to: &request, beside: flags.sampling)
         try flags.seeds.apply(to: &request)
+        try flags.guidance.apply(to: &request.guidance)
         return request
     }
 

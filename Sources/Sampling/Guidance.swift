@@ -18,6 +18,13 @@ package enum Guidance {
         return byPrompt + pictureScale * (picture - unconditional)
     }
 
+    /// guided + scale·(conditional − perturbed): away from what a network says whose self-attention sees nothing (Ahn et
+    /// al. 2024, perturbed-attention guidance, equation 14), or whose picture was degraded where it looks (Hong et al.
+    /// 2023, self-attention guidance, equation 16).
+    package static func led(_ guided: Sample, from perturbed: Sample, to better: Sample, scale: Float) -> Sample {
+        guided + scale * (better - perturbed)
+    }
+
     /// Brings the guided output's spread back to the conditional one's, in part (Lin et al. 2023, section 3.4;
     /// diffusers' rescale_noise_cfg).
     ///
@@ -25,8 +32,9 @@ package enum Guidance {
     ///   - guided: the output of one picture.
     ///   - amount: 0 none, 1 all.
     package static func rescaled(guided: Sample, conditional: Sample, amount: Float) -> Sample {
+        guard amount != 0 else { return guided }
         let spread = standardDeviation(guided)
-        guard amount != 0, spread > 0 else { return guided }
+        guard spread > 0 else { return guided }
         let factor = Float(standardDeviation(conditional) / spread)
         return guided.map { amount * ($0 * factor) + (1 - amount) * $0 }
     }

@@ -15,7 +15,7 @@ func match<Value>(_ name: String, in known: [(value: Value, names: [String])]) -
 
 /// The value one of whose names this is.
 /// - Throws: `SamplingError.unknownName`, listing each value's first name and the nearest of all.
-func lookUp<Value>(_ name: String, _ kind: String, in known: [(value: Value, names: [String])]) throws
+package func lookUp<Value>(_ name: String, _ kind: String, in known: [(value: Value, names: [String])]) throws
     -> Value
 {
     if let value = match(name, in: known) { return value }

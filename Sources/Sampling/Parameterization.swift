@@ -9,6 +9,16 @@ package struct Denoised {
     }
 }
 
+extension Denoised {
+    /// The same with x₀ kept in range, and ε such that both still make x.
+    package func limited(by limit: QuantileThreshold, x: Sample, at level: NoiseLevel) -> Denoised {
+        var limited = self
+        limited.x0 = limit.applied(to: x0)
+        if level.sigma > 0 { limited.epsilon = 1 / level.sigma * (x - level.alpha * limited.x0) }
+        return limited
+    }
+}
+
 /// The one place that knows what the network predicts: ε, v (Salimans and Ho 2022) or x₀.
 package struct Parameterization: Sendable, Equatable {
     package let prediction: PredictionType
@@ -33,6 +43,19 @@ package struct Parameterization: Sendable, Equatable {
             let scale = level.scale
             let (a, b) = (alpha / scale, sigma / scale)
             return Denoised(x0: a / scale * x - b * output, epsilon: b / scale * x + a * output)
+        }
+    }
+
+    /// What a network would have said to mean this x₀.
+    package func output(x: Sample, x0: Sample, at level: NoiseLevel) -> Sample {
+        let (alpha, sigma) = (level.alpha, level.sigma)
+        switch prediction {
+        case .epsilon: return 1 / sigma * x - alpha / sigma * x0
+        case .sample: return x0
+        case .velocity:
+            let scale = level.scale
+            let (a, b) = (alpha / scale, sigma / scale)
+            return 1 / b * (a / scale * x - x0)
         }
     }
 }

@@ -23,10 +23,7 @@ enum SampleLimit: Sendable, Equatable {
         case .clip(let range):
             return x0.map { min(max($0, -range), range) }
         case .dynamic(let ratio, let maximum):
-            let magnitudes = x0.values.map(abs).sorted()
-            let quantile = interpolated(magnitudes, at: Double(ratio * Float(magnitudes.count - 1)))
-            let range = min(max(Float(quantile), 1), maximum)
-            return x0.map { min(max($0, -range), range) / range }
+            return QuantileThreshold(ratio: ratio, range: 1, maximum: maximum).applied(to: x0)
         }
     }
 }

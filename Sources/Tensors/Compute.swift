@@ -82,16 +82,16 @@ package final class Compute {
     /// operation that would write them knows no padding.
     func operandElement(channels: Int) -> Element { channels % 2 == 0 ? operands : .float32 }
 
-    /// Runs one operation's tasks, unless the arena is only being planned.
+    /// Runs one operation's tasks, unless the arena is only being planned: then there is made room for them.
     ///
     /// - Throws: `CancellationError` if the surrounding task was cancelled.
     func run<Context>(
         _ kind: OperationKind, tasks: Int, scratch: Int = 0, operations: Double = 0, _ context: Context,
         _ body: ThreadPool.Body
     ) throws {
+        pool.reserveScratch(scratch)
         if arena.isPlanning { return }
         if isCancelled() { throw CancellationError() }
-        pool.reserveScratch(scratch)
         guard profile != nil else { return pool.run(tasks, context, body) }
         let start = Self.seconds
         pool.run(tasks, context, body)

@@ -25,6 +25,28 @@ struct ReproductionTests {
         }
     }
 
+    @Test func guidanceIsDrawnAgainToo() async throws {
+        let flags = [
+            "a red apple", "-s", "3", "--guidance-start", "0.1", "--guidance-sigmas", "0.1,12", "--guidance-curve",
+            "cosine:2", "--pag-scale", "2", "--pag-adaptive-scale", "0.001", "--pag-layers", "mid,up.block_1",
+            "--sag-scale", "0.6", "--apg", "eta=0.2", "--x0-threshold", "0.99,range=3", "-o", "first",
+        ]
+        let first = try await runner.draw(flags)
+        #expect(first.status == 0, "\(first.error)")
+        let again = ["-q", "--from", "first.png", "-m", CommandRunner.tinyModel]
+        #expect(try await runner.run(again + ["-o", "second"]).status == 0)
+        #expect(try runner.bytes("first.png") == runner.bytes("second.png"))
+        // Taken away again, nothing of it is left.
+        let off = [
+            "--guidance-start", "0", "--guidance-sigmas", "off", "--guidance-curve", "off", "--pag-scale", "0",
+            "--sag-scale", "0", "--apg", "off", "--x0-threshold", "off",
+        ]
+        #expect(try await runner.run(again + off + ["-o", "third", "--save-latents", "off"]).status == 0)
+        let plain = ["a red apple", "-s", "3", "-o", "plain", "--save-latents", "plain"]
+        #expect(try await runner.draw(plain).status == 0)
+        #expect(try runner.bytes("off.safetensors") == runner.bytes("plain.safetensors"))
+    }
+
     @Test func aPaintedOverPictureIsDrawnAgainGivenItsParts() async throws {
         let parts = ["-i", CommandRunner.tinyModel + "/init.png", "--mask", CommandRunner.tinyModel + "/mask.png"]
         let first = try await runner.draw(["a hat", "--strength", "0.6", "--steps", "5", "-o", "first"] + parts)

@@ -18,6 +18,7 @@ struct ReferenceRun: Decodable, CustomStringConvertible {
     var eta: Float
     var guidanceEnd: Double?
     var cacheInterval: Int?
+    var guidance: GuidanceOptions?
     var imageGuidanceScale: Float?
     /// Height, width.
     var originalSize: [Int]?
@@ -36,7 +37,7 @@ struct ReferenceRun: Decodable, CustomStringConvertible {
     var picture: String?
 
     enum CodingKeys: String, CodingKey {
-        case name, mode, prompt, width, height, steps, eta, strength, seed, image, mask, picture
+        case name, mode, prompt, width, height, steps, eta, strength, seed, image, mask, picture, guidance
         case negativePrompt = "negative_prompt"
         case guidanceScale = "guidance_scale"
         case guidanceRescale = "guidance_rescale"
@@ -64,6 +65,7 @@ struct ReferenceRun: Decodable, CustomStringConvertible {
         request.initImage = try image.map { try Picture(contentsOf: folder + "/" + $0) }
         request.mask = try mask.map { try Picture(contentsOf: folder + "/" + $0) }
         request.strength = image == nil ? nil : strength
+        request.guidance = guidance ?? GuidanceOptions()
         request.imageGuidanceScale = imageGuidanceScale
         request.originalSize = originalSize.map { PixelSize(width: $0[1], height: $0[0]) }
         request.crop = crop.map { PictureCrop(top: $0[0], left: $0[1]) }

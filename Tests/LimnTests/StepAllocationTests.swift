@@ -31,6 +31,26 @@ import Testing
         try await expectNothing(of: request, lowMemory: lowMemory)
     }
 
+    /// Neither do the kinds of guidance, all the more of which there are.
+    @Test(arguments: GuidedRunsTests.kinds.indices, [false, true])
+    func norDoesGuidance(kind: Int, lowMemory: Bool) async throws {
+        var request = TinyModel.request(steps: 8)
+        request.sampler = "heun"
+        GuidedRunsTests.kinds[kind].1(&request.guidance)
+        try await expectNothing(of: request, lowMemory: lowMemory)
+    }
+
+    @Test func norDoesTheWebUIsInAllItsForms() async throws {
+        var request = TinyModel.request(steps: 8)
+        for (startpoint, variability, separate) in [("zero", "std", true), ("mean", "ad", false)] {
+            var mimic = GuidanceOptions.MimicScale(scale: 3)
+            (mimic.startpoint, mimic.variability, mimic.separateChannels) = (startpoint, variability, separate)
+            (mimic.phi, mimic.percentile, mimic.mode) = (0.7, 0.9, "cosine-repeating")
+            request.guidance.dynamicThresholding = mimic
+            try await expectNothing(of: request)
+        }
+    }
+
     @Test(arguments: ["pipeline-a", "pipeline-inpaint"])
     func norDoesInpainting(model: String) async throws {
         var request = TinyModel.request(steps: 8)
@@ -52,8 +72,12 @@ import Testing
         let latents = 4 * 32 * 32 * MemoryLayout<Float>.stride
 
         #expect(run.activationBytes > 20 * latents && run.unplanned == 0)
-        // In the first step the threads get their scratch memory: the counter does see what is asked for.
-        #expect(run.steps[0].calls > 0 && (!lowMemory || run.steps[0].maps > 0))
+        // The counter does see what is asked for, and weights that are packed when they are used.
+        allocation_counting_start()
+        let block = UnsafeMutableRawPointer.allocate(byteCount: 100, alignment: 16)
+        let counts = allocation_counting_stop()
+        block.deallocate()
+        #expect(counts.calls > 0 && (!lowMemory || run.steps[0].maps > 0))
         for (index, step) in run.steps.enumerated().dropFirst() {
             #expect(step.calls == 0 && step.maps == 0, "step \(index + 1): \(step)")
         }

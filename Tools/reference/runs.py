@@ -112,9 +112,10 @@ def correct(call, family):
 
 
 def draw(model, folder, runs, prompt_of_check=None, family="sd", prepare=lambda pipe: None,
-         **options):
+         pipelines=None, adjust=lambda call, run: call, around=lambda pipe, run: contextlib.nullcontext(), **options):
     """Writes runs.json, runs.safetensors and `<name>.png` into `folder`; pictures named by the runs lie there.
-    `prepare` may change the pipeline before; `options` go to the pipelines' constructors."""
+    `prepare` may change the pipeline before; `pipelines` take the place of the family's, `adjust` changes a call of
+    theirs, and `around` is entered while they draw. `options` go to the pipelines' constructors."""
     options = {"requires_safety_checker": False, **options} if family != "xl" else options
     base = diffusers.DiffusionPipeline.from_pretrained(model, dtype=torch.float32)
     base.set_progress_bar_config(disable=True)
@@ -126,21 +127,21 @@ def draw(model, folder, runs, prompt_of_check=None, family="sd", prepare=lambda 
     for run in runs:
         run = {**DEFAULTS, **run}
         run["eta"] = float(run["eta"])
-        assert not set(run) - {*DEFAULTS, *SHORTCUTS, *CONDITIONS}, run
-        name = PIPELINES[family][run["mode"]]
+        assert not set(run) - {*DEFAULTS, *SHORTCUTS, *CONDITIONS, "guidance"}, run
+        name = (pipelines or PIPELINES[family])[run["mode"]]
         pipe = getattr(diffusers, name)(**base.components, **options)
         pipe.set_progress_bar_config(disable=True)
         # The pipelines' constructors quietly force steps_offset = 1, clip_sample = False (and, for inpainting,
         # skip_prk_steps = True) on what they are given; a scheduler set afterwards is used as it is.
         scheduler = getattr(diffusers, run["scheduler"]).from_config(base.scheduler.config, **run["overrides"])
         pipe.scheduler = scheduler
-        call = correct(arguments(run), family)
+        call = adjust(correct(arguments(run), family), run)
         values = {k: Image.open(os.path.join(folder, v)).copy() if k in ("image", "mask_image") else v
                   for k, v in call.items()}
-        if "guidance_end" in run:
+        if "guidance_end" in run and "guidance" not in run:
             values |= {"callback_on_step_end": ending_guidance(run["guidance_end"]),
                        "callback_on_step_end_tensor_inputs": ["latents", "prompt_embeds"]}
-        with caching(pipe.unet, run.get("cache_interval", 1)):
+        with caching(pipe.unet, run.get("cache_interval", 1)), around(pipe, run):
             latents = pipe(**values, generator=generator(run["seed"]), output_type="latent").images
         size = torch.tensor(latents.shape[2:]) * pipe.vae_scale_factor
         assert size.tolist() == [run["height"], run["width"]], run["name"]
@@ -164,7 +165,7 @@ def draw(model, folder, runs, prompt_of_check=None, family="sd", prepare=lambda 
         run["call"] = (f"pipe = {name}.from_pretrained(folder, dtype=torch.float32); "
                        f"pipe.scheduler = {run['scheduler']}.from_config(scheduler_config); "
                        f"pipe({named}, output_type='latent', generator=torch.Generator('cpu').manual_seed({run['seed']}))")
-        written.append({key: run[key] for key in (*DEFAULTS, *SHORTCUTS, *CONDITIONS) if key in run})
+        written.append({key: run[key] for key in (*DEFAULTS, *SHORTCUTS, *CONDITIONS, "guidance") if key in run})
     save_json(written, os.path.join(folder, "runs.json"))
     save_tensors(tensors, os.path.join(folder, "runs.safetensors"))
     if prompt_of_check:

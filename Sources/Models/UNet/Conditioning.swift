@@ -12,6 +12,8 @@ package final class Conditioning {
     let addition: Tensor?
     /// Latent consistency models: [batch, 1, 1, timeConditionChannels].
     let timeCondition: Tensor?
+    /// What guidance does to self-attentions; nil: nothing.
+    package var selfAttention: SelfAttentionControl?
     /// Room for the skip connections of one evaluation after the other.
     var skips: [Tensor] = []
 
@@ -30,14 +32,16 @@ package final class Conditioning {
     }
 
     /// What one picture of the batch is told, for evaluations of it alone.
-    package func picture(_ index: Int) throws -> Conditioning {
-        Conditioning(
-            batch: 1,
-            keyValues: try keyValues.map {
-                KeyValues(key: try $0.key.picture(index), values: try $0.values.picture(index))
-            },
-            hidden: try hidden?.picture(index), addition: try addition?.picture(index),
-            timeCondition: try timeCondition?.picture(index))
+    package func picture(_ index: Int) throws -> Conditioning { try pictures([index]) }
+
+    /// What these pictures of the batch are told, for evaluations of them alone. A picture may come several times.
+    package func pictures(_ indices: [Int]) throws -> Conditioning {
+        func chosen(_ tensor: Tensor) throws -> Tensor { try Tensor(stacking: indices.map(tensor.picture)) }
+        return Conditioning(
+            batch: indices.count,
+            keyValues: try keyValues.map { KeyValues(key: try chosen($0.key), values: try chosen($0.values)) },
+            hidden: try hidden.map(chosen), addition: try addition.map(chosen),
+            timeCondition: try timeCondition.map(chosen))
     }
 }
 

@@ -6,21 +6,28 @@ struct SelfAttention: Sendable {
     private let queryKeyValue: Linear
     private let toOut: Linear
     private let heads: Int
+    private let slot: Int
 
-    init(_ source: LayerSource, channels: Int, heads: Int) throws {
+    init(_ source: LayerSource, channels: Int, heads: Int, slots: AttentionSlots) throws {
         queryKeyValue = try Linear(
             joining: ["to_q", "to_k", "to_v"].map { source($0) }, in: channels, out: channels, bias: false)
         toOut = try Linear(source("to_out.0"), in: channels, out: channels)
         self.heads = heads
+        slot = slots.selfAttentions.count
+        slots.selfAttentions.append(source.weights.prefix)
     }
 
-    func callAsFunction(_ x: Tensor, _ compute: Compute, residual: Tensor) throws -> Tensor {
+    func callAsFunction(
+        _ x: Tensor, _ conditioning: Conditioning, _ compute: Compute, residual: Tensor
+    ) throws -> Tensor {
         let channels = x.channels
         let dim = channels / heads
         let qkv = try queryKeyValue(x, compute, asOperand: dim % 2 == 0)
         let values = try compute.transposedValues(TokenRows(qkv, offset: 2 * channels), heads: heads, dim: dim)
         let attended = try compute.attention(
             query: TokenRows(qkv), key: TokenRows(qkv, offset: channels), values: values, heads: heads, dim: dim)
+        try conditioning.selfAttention?.apply(
+            slot: slot, to: attended, queryKeyValue: qkv, heads: heads, compute)
         return try toOut(attended, compute, residual: residual)
     }
 }
@@ -37,7 +44,7 @@ struct CrossAttention: Sendable {
     private let slot: Int
 
     init(
-        _ source: LayerSource, channels: Int, contextChannels: Int, heads: Int, slots: CrossAttentionSlots
+        _ source: LayerSource, channels: Int, contextChannels: Int, heads: Int, slots: AttentionSlots
     ) throws {
         toQuery = try Linear(source("to_q"), in: channels, out: channels, bias: false)
         // Once an image, and texts have a few channels so large that eight bits leave little for the others.
@@ -70,7 +77,10 @@ struct CrossAttention: Sendable {
     }
 }
 
-/// Collects the cross-attentions of a network while it is built, in order.
-final class CrossAttentionSlots {
+/// Collects the attentions of a network while it is built, in order.
+final class AttentionSlots {
+    /// Those that look at the text.
     var layers: [CrossAttention] = []
+    /// The keys of those that look at the picture.
+    var selfAttentions: [String] = []
 }

@@ -20,7 +20,7 @@ struct Transformer2D: Sendable {
     private let blocks: [BasicTransformerBlock]
     private let projOut: Linear
 
-    init(_ source: LayerSource, _ shape: TransformerShape, slots: CrossAttentionSlots) throws {
+    init(_ source: LayerSource, _ shape: TransformerShape, slots: AttentionSlots) throws {
         norm = try GroupNorm(
             source("norm"), channels: shape.channels, groups: shape.normGroups, epsilon: 1e-6)
         projIn = try Linear(source("proj_in"), in: shape.channels, out: shape.channels)
@@ -53,7 +53,7 @@ private struct BasicTransformerBlock: Sendable {
     private let norm3: LayerNorm
     private let feedForward: FeedForward
 
-    init(_ source: LayerSource, _ shape: TransformerShape, slots: CrossAttentionSlots) throws {
+    init(_ source: LayerSource, _ shape: TransformerShape, slots: AttentionSlots) throws {
         func cross(_ key: String) throws -> CrossAttention {
             try CrossAttention(
                 source(key), channels: shape.channels, contextChannels: shape.contextChannels, heads: shape.heads,
@@ -63,7 +63,7 @@ private struct BasicTransformerBlock: Sendable {
         attn1 =
             shape.onlyCrossAttention
             ? .text(try cross("attn1"))
-            : .pixels(try SelfAttention(source("attn1"), channels: shape.channels, heads: shape.heads))
+            : .pixels(try SelfAttention(source("attn1"), channels: shape.channels, heads: shape.heads, slots: slots))
         norm2 = try LayerNorm(source("norm2"), channels: shape.channels)
         attn2 = try cross("attn2")
         norm3 = try LayerNorm(source("norm3"), channels: shape.channels)
@@ -73,7 +73,7 @@ private struct BasicTransformerBlock: Sendable {
     func callAsFunction(_ x: Tensor, _ conditioning: Conditioning, _ compute: Compute) throws -> Tensor {
         var h = x
         switch attn1 {
-        case .pixels(let attention): h = try attention(try norm1(h, compute), compute, residual: h)
+        case .pixels(let attention): h = try attention(try norm1(h, compute), conditioning, compute, residual: h)
         case .text(let attention): h = try attention(try norm1(h, compute), conditioning, compute, residual: h)
         }
         h = try attn2(try norm2(h, compute), conditioning, compute, residual: h)

@@ -14,9 +14,11 @@ package struct UNet2DConditionModel: Sendable {
     private let convNormOut: GroupNorm
     private let convOut: Conv2D
     private let crossAttentions: [CrossAttention]
+    /// Where the self-attentions lie in the checkpoint, by their slots.
+    let selfAttentionKeys: [String]
 
     package init(_ source: LayerSource, _ config: UNetConfig) throws {
-        let slots = CrossAttentionSlots()
+        let slots = AttentionSlots()
         let channels = config.blockOutChannels
         self.config = config
         let source = source.expecting(side: config.side(level: 0))
@@ -39,6 +41,7 @@ package struct UNet2DConditionModel: Sendable {
         convOut = try Conv2D(
             source("conv_out"), in: channels[0], out: config.outChannels, kernel: config.convOutKernel)
         crossAttentions = slots.layers
+        selfAttentionKeys = slots.selfAttentions
     }
 
     /// Computes what depends on the text alone.

@@ -16,7 +16,7 @@ struct DownBlock: Sendable {
     private let downsampler: Conv2D?
 
     init(
-        _ source: LayerSource, in inChannels: Int, level: Int, _ config: UNetConfig, slots: CrossAttentionSlots
+        _ source: LayerSource, in inChannels: Int, level: Int, _ config: UNetConfig, slots: AttentionSlots
     ) throws {
         let source = source.expecting(side: config.side(level: level))
         let channels = config.blockOutChannels[level]
@@ -63,7 +63,7 @@ struct MidBlock: Sendable {
     private let resnets: [ResnetBlock]
     private let attention: Transformer2D?
 
-    init(_ source: LayerSource, _ kind: UNetConfig.BlockKind, _ config: UNetConfig, slots: CrossAttentionSlots)
+    init(_ source: LayerSource, _ kind: UNetConfig.BlockKind, _ config: UNetConfig, slots: AttentionSlots)
         throws
     {
         let level = config.levels - 1
@@ -94,7 +94,7 @@ struct UpBlock: Sendable {
     private let upsampler: Conv2D?
 
     /// - Parameter index: 0 for the narrowest level
-    init(_ source: LayerSource, index: Int, _ config: UNetConfig, slots: CrossAttentionSlots) throws {
+    init(_ source: LayerSource, index: Int, _ config: UNetConfig, slots: AttentionSlots) throws {
         let level = config.levels - 1 - index
         let source = source.expecting(side: config.side(level: level))
         let channels = config.blockOutChannels[level]
