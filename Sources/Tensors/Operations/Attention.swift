@@ -58,8 +58,9 @@ extension Compute {
         guard q.element == k.element, q.element == values.element else {
             throw TensorError("attention was given operands of different kinds")
         }
-        guard bias.map({ [$0.count, $0.channels] == [heads * k.pixels * q.pixels, q.pixels] }) ?? true,
-            keyBias.map({ [$0.batch, $0.count] == [q.batch, q.batch * k.pixels] }) ?? true
+        // Pairs, for arrays would be allocated at every step.
+        guard bias.map({ ($0.count, $0.channels) == (heads * k.pixels * q.pixels, q.pixels) }) ?? true,
+            keyBias.map({ ($0.batch, $0.count) == (q.batch, q.batch * k.pixels) }) ?? true
         else { throw TensorError("attention was given a bias of another size") }
         let output = try tensor(q.batch, q.height, q.width, heads * dim, q.element)
         // The kernels know addresses alone: what these belong to must not be released before they are done.
