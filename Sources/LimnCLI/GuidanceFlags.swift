@@ -67,9 +67,9 @@ struct GuidanceFlags: ParsableArguments {
         parsing: .unconditional,
         help: ArgumentHelp(
             """
-            The webui's dynamic thresholding: the scale to mimic, such as 7, and what differs from percentile=1,\
-            mode=constant,min=0,cfg-mode=constant,cfg-min=0,power=4,startpoint=mean,variability=ad,channels=separate,\
-            phi=1. (default: off)
+            The webui's dynamic thresholding: the scale to mimic, such as 7, and behind commas what differs from \
+            percentile=1, mode=constant, min=0, cfg-mode=constant, cfg-min=0, power=4, startpoint=mean, \
+            variability=ad, channels=separate, phi=1. (default: off)
             """,
             valueName: "scale,settings"))
     var dynamicThreshold: String?

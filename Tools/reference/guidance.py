@@ -32,6 +32,9 @@ XL = dict(prompt="a photo of a cat", negative_prompt="dark", steps=8, guidance_s
 MIMIC = dict(scale=3.0, percentile=1.0, mode="constant", minimum=0.0, guidanceMode="constant", guidanceMinimum=0.0,
              power=4.0, startpoint="mean", variability="ad", separateChannels=True, phi=1.0)
 
+if "DYNTHRES_CORE" not in os.environ:
+    print("left as it is: DYNTHRES_CORE does not say where dynthres_core.py lies")
+    sys.exit()
 spec = importlib.util.spec_from_file_location("dynthres_core", os.environ["DYNTHRES_CORE"])
 dynthres_core = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(dynthres_core)
