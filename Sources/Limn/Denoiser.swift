@@ -54,6 +54,7 @@ struct Denoiser {
     private let guidanceScale: Float
     private let imageGuidanceScale: Float
     private let guidanceRescale: Float
+    private let keepsUnconditional: Bool
     private let shape: LatentShape
 
     /// - Parameters:
@@ -61,10 +62,12 @@ struct Denoiser {
     ///   - guidanceScale: for evaluations of a pair, or of three
     ///   - imageGuidanceScale: for evaluations of three: without picture and prompt, with the picture, with both
     ///   - cacheInterval: every how many evaluations the UNet runs as a whole
+    ///   - keepsUnconditional: whether the sampler is told what the network says without the prompt
     ///   - extra: what the UNet sees beside the latents, [height, width, extra channels]
     init(
         phases: [RunPhase], prediction: PredictionType, guidanceScale: Float, imageGuidanceScale: Float,
-        guidanceRescale: Float, cacheInterval: Int, extra: [Float]?, shape: LatentShape, compute: Compute
+        guidanceRescale: Float, cacheInterval: Int, keepsUnconditional: Bool, extra: [Float]?, shape: LatentShape,
+        compute: Compute
     ) throws {
         evaluators = try phases.map { phase in
             let evaluator = try Evaluator(
@@ -75,6 +78,7 @@ struct Denoiser {
         parameterization = Parameterization(prediction)
         (self.guidanceScale, self.imageGuidanceScale) = (guidanceScale, imageGuidanceScale)
         (self.guidanceRescale, self.shape) = (guidanceRescale, shape)
+        self.keepsUnconditional = keepsUnconditional
     }
 
     /// Makes room for every kind of evaluation, so that the steps allocate nothing.
@@ -100,6 +104,10 @@ struct Denoiser {
                     pictureScale: imageGuidanceScale)
             prediction = Guidance.rescaled(guided: prediction, conditional: conditional, amount: guidanceRescale)
         }
-        return parameterization.denoised(x: x, output: prediction, at: level)
+        var denoised = parameterization.denoised(x: x, output: prediction, at: level)
+        if keepsUnconditional, output.batch > 1 {
+            denoised.unconditional = parameterization.denoised(x: x, output: row(0), at: level).x0
+        }
+        return denoised
     }
 }

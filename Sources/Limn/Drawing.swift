@@ -44,6 +44,7 @@ extension Model {
                 phases: phases, prediction: job.prediction,
                 guidanceScale: job.guidanceScale, imageGuidanceScale: job.imageGuidanceScale,
                 guidanceRescale: request.guidanceRescale, cacheInterval: request.cacheInterval,
+                keepsUnconditional: job.readsUnconditional,
                 extra: start.extraChannels, shape: shape, compute: compute)
             report(.denoising(step: 0, steps: job.steps), index)
             let latents = try timed(\.unet) {

@@ -22,6 +22,8 @@ struct PreparedRequest {
     /// Steps of lower timesteps are the refiner's.
     let refinedBelow: Float
     let sampler: any Sampler
+    /// Whether the sampler looks at what the network says without the prompt.
+    let readsUnconditional: Bool
     let firstStep: Int
     let generator: GeneratorName
     /// What the network predicts.
@@ -76,10 +78,11 @@ struct PreparedRequest {
         guard imageGuidanceScale.isFinite, (0...1000).contains(imageGuidanceScale) else {
             throw usage("an image guidance scale of \(imageGuidanceScale) is out of range; give 0 to 1000, 1.5 or so")
         }
+        readsUnconditional = Self.readsUnconditional(request, scheduler)
         // As diffusers has it: a scale below 1 of either kind turns guidance off as a whole, and latent consistency
         // models are told the scale instead.
         isGuided =
-            guidanceScale > 1 && description.unet.timeConditionChannels == nil && (!edits || imageGuidanceScale >= 1)
+            (guidanceScale > 1 || readsUnconditional) && description.unet.timeConditionChannels == nil && (!edits || imageGuidanceScale >= 1)
         guard (0...1).contains(request.guidanceEnd) else {
             throw usage("a guidance end of \(request.guidanceEnd) is out of range; give 0 to 1, 1 for the last step")
         }
@@ -119,6 +122,7 @@ struct PreparedRequest {
             steps: request.steps, schedule: schedule, sigmas: request.tuning.sigmas, eta: request.eta,
             family: description.isXL ? .stableDiffusionXL : .stableDiffusion, config: scheduler)
         try request.tuning.apply(to: &settings)
+        settings.solver = request.solver.settings
         let strength = request.strength ?? (kind == .inpainting ? 1 : 0.75)
         let startsFromPicture = kind == .picture || kind == .inpainting
         if startsFromPicture, settings.steps > 0 {
@@ -153,6 +157,12 @@ struct PreparedRequest {
             && (request.vaeTiling ?? lowMemory)
         vaeTiling = request.vaeTiling == true ? tiling : nil
         self.request = request
+    }
+
+    /// Samplers that do want guidance below 1 too, for there it still says what is drawn.
+    private static func readsUnconditional(_ request: Request, _ scheduler: SchedulerConfig) -> Bool {
+        let name = request.sampler.map { try? SamplerName.parse($0).sampler } ?? SamplerName.configured(scheduler)
+        return name?.readsUnconditional == true
     }
 
     /// What pictures a family of models needs, and what it has no use for.

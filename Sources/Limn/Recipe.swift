@@ -119,6 +119,8 @@ struct StoredRequest: Codable, Equatable {
     var eta: Float?
     /// nil: nothing.
     var tuning: SamplerTuning?
+    /// nil: nothing is asked.
+    var solver: Request.Solver?
     var clipSkip: Int
     /// nil: what the model says.
     var prediction: Prediction?
@@ -149,6 +151,7 @@ struct StoredRequest: Codable, Equatable {
         cacheInterval = request.cacheInterval == 1 ? nil : request.cacheInterval
         (seed, generator) = (request.seed, request.generator)
         (sampler, schedule, eta, clipSkip) = (request.sampler, request.schedule, request.eta, request.clipSkip)
+        solver = request.solver == Request.Solver() ? nil : request.solver
         (strength, maskBlur) = (request.strength, request.maskBlur)
         tuning = request.tuning == SamplerTuning() ? nil : request.tuning
         vaeTiling = request.vaeTiling == true ? true : nil
@@ -170,6 +173,7 @@ struct StoredRequest: Codable, Equatable {
         (request.guidanceEnd, request.cacheInterval) = (guidanceEnd ?? 1, cacheInterval ?? 1)
         (request.seed, request.generator) = (seed, generator)
         (request.sampler, request.schedule, request.eta) = (sampler, schedule, eta)
+        request.solver = solver ?? Request.Solver()
         (request.clipSkip, request.strength, request.maskBlur) = (clipSkip, strength, maskBlur)
         request.tuning = tuning ?? SamplerTuning()
         request.vaeTiling = vaeTiling

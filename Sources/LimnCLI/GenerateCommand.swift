@@ -36,6 +36,7 @@ struct GenerateCommand: AsyncParsableCommand {
     @OptionGroup(title: "LoRAs") var lora: LoRAOptions
     @OptionGroup(title: "How to draw it") var sampling: SamplingOptions
     @OptionGroup(title: "Noise, and what only some samplers know") var tuning: TuningOptions
+    @OptionGroup(title: "What some samplers can be asked besides") var solver: SolverOptions
     @OptionGroup(title: "What some families of models are told besides") var conditions: ConditionOptions
     @OptionGroup(title: "Output") var output: OutputOptions
     @OptionGroup(title: "Machine") var machine: MachineOptions
