@@ -82,7 +82,8 @@ struct PreparedRequest {
         // As diffusers has it: a scale below 1 of either kind turns guidance off as a whole, and latent consistency
         // models are told the scale instead.
         isGuided =
-            (guidanceScale > 1 || readsUnconditional) && description.unet.timeConditionChannels == nil && (!edits || imageGuidanceScale >= 1)
+            (guidanceScale > 1 || readsUnconditional) && description.unet.timeConditionChannels == nil
+            && (!edits || imageGuidanceScale >= 1)
         guard (0...1).contains(request.guidanceEnd) else {
             throw usage("a guidance end of \(request.guidanceEnd) is out of range; give 0 to 1, 1 for the last step")
         }

@@ -123,6 +123,14 @@ extension StoredRequest {
         maskBlur = parameters["Mask blur"].flatMap { Double($0) } ?? 4
         eta = parameters["Eta"].flatMap { Float($0) }
         tuning = Self.tuning(parameters)
+        var solver = Request.Solver()
+        solver.order = parameters["Solver order"].flatMap { Int($0) }
+        solver.type = parameters["Solver type"]
+        solver.gamma = parameters["Gamma"].flatMap { Double($0) }
+        solver.tau = parameters["Tau"].flatMap { Double($0) }
+        solver.snr = parameters["SNR"].flatMap { Double($0) }
+        solver.correctorSteps = parameters["Corrector steps"].flatMap { Int($0) }
+        self.solver = solver == Request.Solver() ? nil : solver
         clipSkip = parameters["Clip skip"].flatMap { Int($0) } ?? 1
         vaeTiling = parameters["VAE tiling"] == "on" ? true : nil
         if let name = parameters["RNG"].flatMap({ try? GeneratorName(named: $0) }) { generator = name.rawValue }

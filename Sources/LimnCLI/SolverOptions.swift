@@ -31,7 +31,8 @@ struct SolverOptions: ParsableArguments {
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("sa_solver: how much noise the middle of the run gets, 0 to 10. (default: 1)", valueName: "τ"))
+        help: ArgumentHelp(
+            "sa_solver: how much noise the middle of the run gets, 0 to 10. (default: 1)", valueName: "τ"))
     var tau: Double?
 
     @Option(

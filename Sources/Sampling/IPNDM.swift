@@ -45,7 +45,8 @@ struct IPNDM: Sampler {
     /// angle's sine before it is an angle again.
     private static func angles(steps: Int, most: Int) throws -> [NoiseLevel] {
         guard (1...most).contains(steps) else {
-            throw SamplingError.steps(asked: steps, allowed: 1...most, reason: "the model was trained with \(most) of them")
+            throw SamplingError.steps(
+                asked: steps, allowed: 1...most, reason: "the model was trained with \(most) of them")
         }
         return (0..<steps).map { index in
             let sine = sin((1 - Float(index) / Float(steps)) * .pi / 2)

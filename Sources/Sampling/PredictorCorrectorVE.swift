@@ -52,7 +52,8 @@ struct PredictorCorrectorVE: Sampler {
         }
         let most = config.numTrainTimesteps
         guard (1...most).contains(steps) else {
-            throw SamplingError.steps(asked: steps, allowed: 1...most, reason: "the model was trained with \(most) of them")
+            throw SamplingError.steps(
+                asked: steps, allowed: 1...most, reason: "the model was trained with \(most) of them")
         }
         let (low, high) = (config.sigmaMin ?? 0.01, config.sigmaMax ?? 1348)
         guard low < high else {
@@ -95,9 +96,9 @@ struct PredictorCorrectorVE: Sampler {
 
 extension SamplerName {
     static let predictorCorrectorVE = SamplerName(
-        "pc_ve", webui: "PC VE", aliases: ["ve_pc", "predictor_corrector_ve"], classes: ["ScoreSdeVeScheduler"], order: 1,
-        evaluations: 2, isStochastic: true,
-        use: "Song's predictor and Langevin corrector, variance exploding: for models of the score, in hundreds of steps",
+        "pc_ve", webui: "PC VE", aliases: ["ve_pc", "predictor_corrector_ve"], classes: ["ScoreSdeVeScheduler"],
+        order: 1, evaluations: 2, isStochastic: true,
+        use: "Song's predictor and Langevin corrector, variance exploding: for models of the score, 100 steps and more",
         solver: .init(types: ["reverse_diffusion", "ancestral"], hasLangevinSteps: true)
     ) { try PredictorCorrectorVE($0) }
 }

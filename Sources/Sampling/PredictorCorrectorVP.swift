@@ -110,9 +110,9 @@ struct PredictorCorrectorVP: Sampler {
 
 extension SamplerName {
     static let predictorCorrectorVP = SamplerName(
-        "pc_vp", webui: "PC VP", aliases: ["vp_pc", "predictor_corrector_vp"], classes: ["ScoreSdeVpScheduler"], order: 1,
-        evaluations: 2, isStochastic: true, takesSchedule: false,
-        use: "the same, variance preserving: DDPM with a Langevin corrector, in hundreds of steps",
+        "pc_vp", webui: "PC VP", aliases: ["vp_pc", "predictor_corrector_vp"], classes: ["ScoreSdeVpScheduler"],
+        order: 1, evaluations: 2, isStochastic: true, takesSchedule: false,
+        use: "the same with the variance kept: DDPM with a Langevin corrector, 100 steps and more",
         solver: .init(types: ["ancestral", "reverse_diffusion", "euler_maruyama"], hasLangevinSteps: true)
     ) { try PredictorCorrectorVP($0) }
 }

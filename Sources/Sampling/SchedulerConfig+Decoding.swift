@@ -83,7 +83,8 @@ extension SchedulerConfig {
         correctorSteps = try values.integer(.correctorSteps, in: SolverOptions.correctorSteps)
         betaMin = try values.number(.betaMin, "a number above 0") { $0 > 0 && $0 < 1e4 } ?? betaMin
         let least = betaMin
-        betaMax = try values.number(.betaMax, "a number from beta_min") { $0 >= least && $0 < 1e4 } ?? max(betaMax, least)
+        betaMax =
+            try values.number(.betaMax, "a number from beta_min") { $0 >= least && $0 < 1e4 } ?? max(betaMax, least)
         samplingEpsilon = try values.number(.samplingEpsilon, "a number between 0 and 1") { $0 > 0 && $0 < 1 }
         originalInferenceSteps =
             try values.integer(.originalInferenceSteps, in: 1...numTrainTimesteps) ?? min(50, numTrainTimesteps)

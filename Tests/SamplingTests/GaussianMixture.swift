@@ -25,34 +25,45 @@ struct GaussianMixture {
     /// One, along whose paths a whole trajectory is a formula.
     static let one = GaussianMixture(parts: [Part(weight: 1, mean: (0.6, -0.4), deviation: 0.7)])
 
-    /// E[x₀ | x] where x = alpha·x₀ + sigma·ε.
-    func expected(_ x: Double, _ y: Double, alpha: Double, sigma: Double) -> (x: Double, y: Double) {
-        var (sum, sumX, sumY) = (0.0, 0.0, 0.0)
-        // Against the nearest part, so that no weight vanishes for all.
-        func exponent(_ part: Part) -> Double {
-            let variance = alpha * alpha * part.deviation * part.deviation + sigma * sigma
-            let (dx, dy) = (x - alpha * part.mean.x, y - alpha * part.mean.y)
-            return -(dx * dx + dy * dy) / (2 * variance) + log(part.weight / variance)
+    /// What is the same for all points of a noise level.
+    struct Level {
+        var parts: [(mean: (x: Double, y: Double), variance: Double, logarithm: Double, gain: Double)]
+        var alpha: Double
+
+        /// E[x₀ | x] where x = alpha·x₀ + sigma·ε.
+        func expected(_ x: Double, _ y: Double) -> (x: Double, y: Double) {
+            var (sum, sumX, sumY) = (0.0, 0.0, 0.0)
+            var first: Double?
+            for part in parts {
+                let (dx, dy) = (x - alpha * part.mean.x, y - alpha * part.mean.y)
+                let exponent = part.logarithm - (dx * dx + dy * dy) / (2 * part.variance)
+                // Against the first part, so that no weight vanishes for all.
+                let weight = first.map { exp(min(exponent - $0, 600)) } ?? 1
+                first = first ?? exponent
+                sum += weight
+                sumX += weight * (part.mean.x + part.gain * dx)
+                sumY += weight * (part.mean.y + part.gain * dy)
+            }
+            return (sumX / sum, sumY / sum)
         }
-        let highest = exponent(parts[0])
-        for part in parts {
-            let weight = exp(min(exponent(part) - highest, 600))
-            let square = part.deviation * part.deviation
-            let gain = alpha * square / (alpha * alpha * square + sigma * sigma)
-            sum += weight
-            sumX += weight * (part.mean.x + gain * (x - alpha * part.mean.x))
-            sumY += weight * (part.mean.y + gain * (y - alpha * part.mean.y))
-        }
-        return (sumX / sum, sumY / sum)
+    }
+
+    func level(alpha: Double, sigma: Double) -> Level {
+        Level(
+            parts: parts.map { part in
+                let square = part.deviation * part.deviation
+                let variance = alpha * alpha * square + sigma * sigma
+                return (part.mean, variance, log(part.weight / variance), alpha * square / variance)
+            }, alpha: alpha)
     }
 
     /// What a perfect network says.
     func denoised(_ x: Sample, _ level: NoiseLevel) -> Denoised {
-        let (alpha, sigma) = (Double(level.alpha), Double(level.sigma))
+        let here = self.level(alpha: Double(level.alpha), sigma: Double(level.sigma))
         let x0 = Sample(in: x.pool) { result in
             x.withValues { x in
                 for index in stride(from: 0, to: x.count, by: 2) {
-                    let point = expected(Double(x[index]), Double(x[index + 1]), alpha: alpha, sigma: sigma)
+                    let point = here.expected(Double(x[index]), Double(x[index + 1]))
                     (result[index], result[index + 1]) = (Float(point.x), Float(point.y))
                 }
             }
@@ -83,10 +94,11 @@ struct GaussianMixture {
         var values = [Float](repeating: 0, count: 2 * count)
         for index in 0..<count {
             var left = Double.random(in: 0..<1, using: &uniform)
-            let part = parts.first { part in
+            let drawn = parts.first { part in
                 left -= part.weight
                 return left < 0
-            } ?? parts[0]
+            }
+            let part = drawn ?? parts[0]
             values[2 * index] = Float(part.mean.x + part.deviation * Double(normal[2 * index]))
             values[2 * index + 1] = Float(part.mean.y + part.deviation * Double(normal[2 * index + 1]))
         }
@@ -129,10 +141,10 @@ struct GaussianMixture {
     func flowed(_ values: [Double], from start: Double, to end: Double, steps: Int = 400) -> [Double] {
         var values = values
         func slope(_ x: [Double], _ logarithm: Double) -> [Double] {
-            let sigma = exp(logarithm)
+            let here = level(alpha: 1, sigma: exp(logarithm))
             var result = x
             for index in stride(from: 0, to: x.count, by: 2) {
-                let point = expected(x[index], x[index + 1], alpha: 1, sigma: sigma)
+                let point = here.expected(x[index], x[index + 1])
                 (result[index], result[index + 1]) = (x[index] - point.x, x[index + 1] - point.y)
             }
             return result

@@ -50,10 +50,12 @@ import Testing
             #expect(relativeError(sampler.levels.map(\.timestep), timesteps) < 2e-4, "\(run)")
             #expect(abs(sampler.initialNoiseScale - run.scale) <= 1e-5 * run.scale, "\(run)")
             let error = relativeError(try result(of: sampler, run, config), expected)
-            #expect(error < 3e-4, "\(run) \(config.className ?? "")")
+            // The largest is DEIS's from σ = 20 000 on, where it takes a number from one as large, in float32.
+            #expect(error < 5e-4, "\(run) \(config.className ?? "")")
             worst["\(error): \(config.className ?? "") \(run)"] = error
         }
         #expect(offset == values.count)
+        #expect(worst.values.count { $0 > 1e-5 } <= 6)
         if ProcessInfo.processInfo.environment["LIMN_SHOW_ERRORS"] != nil {
             for (name, _) in worst.sorted(by: { $0.value > $1.value }).prefix(40) { print(name) }
             print("above 1e-5:", worst.values.count { $0 > 1e-5 }, "of", worst.count)

@@ -53,6 +53,8 @@ def run_diffusers(case, config):
         tau = solver["tau"]
         scheduler.tau_func = lambda t: tau if 200 <= t <= 800 else 0
     scheduler.set_timesteps(case["steps"])
+    if config["_class_name"] == "DEISMultistepScheduler" and config.get("beta_schedule") == "squaredcos_cap_v2":
+        scheduler.sigmas = scheduler.sigmas.double()  # float32 loses its closed forms from σ = 20 000 on
     generator, noise, clean = start()
     first = first_step(case)
     timesteps = scheduler.timesteps[first:]
