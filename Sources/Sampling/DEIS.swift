@@ -18,8 +18,9 @@ struct DEIS: Sampler {
 
     init(_ settings: SamplerSettings) throws {
         var settings = settings
-        // It never reaches a clean end, which lies at −∞ of log ρ; and the class does not know the other.
-        (settings.config.finalSigmasType, settings.config.rescaleBetasZeroSNR) = (.smallest, false)
+        // It never reaches a clean end, which lies at −∞ of log ρ.
+        settings.config.finalSigmasType = .smallest
+        settings.config.rescaleBetasZeroSNR = settings.config.alwaysRescalesBetas
         let config = settings.config
         try config.refuse(
             "solver_type", config.solverType, unless: ["logrho", "midpoint", "heun", "bh1", "bh2"])

@@ -15,8 +15,8 @@ struct DPMSolverSinglestep: Sampler {
     init(_ settings: SamplerSettings) throws {
         var settings = settings
         // What the class does not know.
-        settings.config.timestepSpacing = .linspace
-        (settings.config.stepsOffset, settings.config.rescaleBetasZeroSNR) = (0, false)
+        (settings.config.timestepSpacing, settings.config.stepsOffset) = (.linspace, 0)
+        settings.config.rescaleBetasZeroSNR = settings.config.alwaysRescalesBetas
         algorithm = try DPMAlgorithm(settings.config)
         guard algorithm != .noiseSDE else {
             throw SamplingError.unsupported(

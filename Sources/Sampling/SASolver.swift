@@ -26,7 +26,8 @@ struct SASolver: Sampler {
 
     init(_ settings: SamplerSettings) throws {
         var settings = settings
-        (settings.config.finalSigmasType, settings.config.rescaleBetasZeroSNR) = (.smallest, false)
+        settings.config.finalSigmasType = .smallest
+        settings.config.rescaleBetasZeroSNR = settings.config.alwaysRescalesBetas
         let config = settings.config
         let path = try MultistepPath(
             settings,
