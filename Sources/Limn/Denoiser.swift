@@ -73,6 +73,7 @@ struct Denoiser {
     private let parameterization: Parameterization
     private let guidance: GuidancePlan
     private let guider: Guider
+    private let keepsUnconditional: Bool
     private let shape: LatentShape
 
     /// - Parameters:
@@ -103,6 +104,7 @@ struct Denoiser {
             guidance, parameterization,
             position: RunPosition(timesteps: job.sampler.levels[job.firstStep...].map(\.timestep)),
             channels: shape.channels)
+        keepsUnconditional = job.readsUnconditional
         self.shape = shape
     }
 
@@ -128,8 +130,12 @@ struct Denoiser {
             prediction = Guidance.led(prediction, from: worse, to: first, scale: scale)
         }
         prediction = guider.rescaled(prediction, rows)
-        let denoised = parameterization.denoised(x: x, output: prediction, at: level)
-        return guidance.limit.map { denoised.limited(by: $0, x: x, at: level) } ?? denoised
+        var denoised = parameterization.denoised(x: x, output: prediction, at: level)
+        if let limit = guidance.limit { denoised = denoised.limited(by: limit, x: x, at: level) }
+        if keepsUnconditional, let unconditional = rows.unconditional {
+            denoised.unconditional = parameterization.denoised(x: x, output: unconditional, at: level).x0
+        }
+        return denoised
     }
 
     /// What the network says of each row of a batch.

@@ -28,7 +28,8 @@ func withLimnErrors<R>(_ body: () throws -> R) throws -> R {
     } catch let error as SamplingError {
         switch error {
         case .notAConfig, .badValue, .degenerateSchedule: throw LimnError(error.description)
-        case .unsupported, .unknownName, .steps, .strength, .eta, .setting, .sigmas, .tooManyEvaluations:
+        case .unsupported, .unknownName, .steps, .strength, .eta, .setting, .sigmas, .tooManyEvaluations,
+            .solverSetting:
             throw LimnError(error.description, isUsage: true)
         }
     } catch {

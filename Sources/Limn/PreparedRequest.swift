@@ -21,6 +21,8 @@ struct PreparedRequest {
     /// Steps of lower timesteps are the refiner's.
     let refinedBelow: Float
     let sampler: any Sampler
+    /// Whether the sampler looks at what the network says without the prompt.
+    let readsUnconditional: Bool
     let firstStep: Int
     let generator: GeneratorName
     /// What the network predicts.
@@ -75,9 +77,10 @@ struct PreparedRequest {
         guard imageGuidanceScale.isFinite, (0...1000).contains(imageGuidanceScale) else {
             throw usage("an image guidance scale of \(imageGuidanceScale) is out of range; give 0 to 1000, 1.5 or so")
         }
+        readsUnconditional = Self.readsUnconditional(request, scheduler)
         guidance = try GuidancePlan(
             request, scale: guidanceScale, pictureScale: imageGuidanceScale, description: description,
-            hasRefiner: hasRefiner)
+            hasRefiner: hasRefiner, isAlwaysGuided: readsUnconditional)
         guard (1...1000).contains(request.cacheInterval) else {
             throw usage("a cache interval of \(request.cacheInterval) is out of range; give 1 to 1000, 1 for none")
         }
@@ -114,6 +117,7 @@ struct PreparedRequest {
             steps: request.steps, schedule: schedule, sigmas: request.tuning.sigmas, eta: request.eta,
             family: description.isXL ? .stableDiffusionXL : .stableDiffusion, config: scheduler)
         try request.tuning.apply(to: &settings)
+        settings.solver = request.solver.settings
         let strength = request.strength ?? (kind == .inpainting ? 1 : 0.75)
         let startsFromPicture = kind == .picture || kind == .inpainting
         if startsFromPicture, settings.steps > 0 {
@@ -164,6 +168,12 @@ struct PreparedRequest {
             && (request.vaeTiling ?? lowMemory)
         vaeTiling = request.vaeTiling == true ? tiling : nil
         self.request = request
+    }
+
+    /// Samplers that do want guidance below 1 too, for there it still says what is drawn.
+    private static func readsUnconditional(_ request: Request, _ scheduler: SchedulerConfig) -> Bool {
+        let name = request.sampler.map { try? SamplerName.parse($0).sampler } ?? SamplerName.configured(scheduler)
+        return name?.readsUnconditional == true
     }
 
     /// What pictures a family of models needs, and what it has no use for.

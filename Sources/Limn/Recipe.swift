@@ -129,6 +129,8 @@ struct StoredRequest: Codable, Equatable {
     var eta: Float?
     /// nil: nothing.
     var tuning: SamplerTuning?
+    /// nil: nothing is asked.
+    var solver: Request.Solver?
     var clipSkip: Int
     /// nil: what the model says.
     var prediction: Prediction?
@@ -164,6 +166,7 @@ struct StoredRequest: Codable, Equatable {
         (seed, generator) = (request.seed, request.generator)
         (variation, seedSize) = (request.variation, request.seedSize)
         (sampler, schedule, eta, clipSkip) = (request.sampler, request.schedule, request.eta, request.clipSkip)
+        solver = request.solver == Request.Solver() ? nil : request.solver
         (strength, maskBlur) = (request.strength, request.maskBlur)
         tuning = request.tuning == SamplerTuning() ? nil : request.tuning
         vaeTiling = request.vaeTiling == true ? true : nil
@@ -189,6 +192,7 @@ struct StoredRequest: Codable, Equatable {
         (request.seed, request.generator) = (seed, generator)
         (request.variation, request.seedSize) = (variation, seedSize)
         (request.sampler, request.schedule, request.eta) = (sampler, schedule, eta)
+        request.solver = solver ?? Request.Solver()
         (request.clipSkip, request.strength, request.maskBlur) = (clipSkip, strength, maskBlur)
         request.tuning = tuning ?? SamplerTuning()
         request.vaeTiling = vaeTiling

@@ -51,6 +51,8 @@ public struct Request: Sendable, Equatable {
     public var eta: Float?
     /// What few pictures need of samplers and noise.
     public var tuning = SamplerTuning()
+    /// What only some samplers can be asked: order, formula, noise on the way.
+    public var solver = Solver()
     /// Which layer of the text encoder is listened to: 1 is the last, 2 the one before.
     public var clipSkip = 1
     /// How many pictures; picture *i* uses seed + *i*.

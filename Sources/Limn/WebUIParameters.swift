@@ -49,6 +49,12 @@ extension StoredRequest {
         add("Mask blur", mask == nil ? nil : Self.shown(Float(maskBlur)))
         add("Eta", eta.map(Self.shown))
         addTuning(add)
+        add("Solver order", solver?.order.map(String.init))
+        add("Solver type", solver?.type)
+        add("Gamma", solver?.gamma.map { Self.shown(Float($0)) })
+        add("Tau", solver?.tau.map { Self.shown(Float($0)) })
+        add("SNR", solver?.snr.map { Self.shown(Float($0)) })
+        add("Corrector steps", solver?.correctorSteps.map(String.init))
         add("Clip skip", clipSkip == 1 ? nil : "\(clipSkip)")
         add("Emphasis", emphasis.map(\.webUIName))
         add("Prompt style", promptStyle?.rawValue)
@@ -136,6 +142,14 @@ extension StoredRequest {
         maskBlur = parameters["Mask blur"].flatMap { Double($0) } ?? 4
         eta = parameters["Eta"].flatMap { Float($0) }
         tuning = Self.tuning(parameters)
+        var solver = Request.Solver()
+        solver.order = parameters["Solver order"].flatMap { Int($0) }
+        solver.type = parameters["Solver type"]
+        solver.gamma = parameters["Gamma"].flatMap { Double($0) }
+        solver.tau = parameters["Tau"].flatMap { Double($0) }
+        solver.snr = parameters["SNR"].flatMap { Double($0) }
+        solver.correctorSteps = parameters["Corrector steps"].flatMap { Int($0) }
+        self.solver = solver == Request.Solver() ? nil : solver
         clipSkip = parameters["Clip skip"].flatMap { Int($0) } ?? 1
         vaeTiling = parameters["VAE tiling"] == "on" ? true : nil
         if let name = parameters["RNG"].flatMap({ try? GeneratorName(named: $0) }) { generator = name.rawValue }

@@ -39,6 +39,7 @@ struct GenerateCommand: AsyncParsableCommand {
     @OptionGroup(title: "Noise, and what only some samplers know") var tuning: TuningOptions
     @OptionGroup(title: "Seeds") var seeds: SeedOptions
     @OptionGroup(title: "How else to guide it") var guidance: GuidanceFlags
+    @OptionGroup(title: "What some samplers can be asked besides") var solver: SolverOptions
     @OptionGroup(title: "What some families of models are told besides") var conditions: ConditionOptions
     @OptionGroup(title: "Output") var output: OutputOptions
     @OptionGroup(title: "Machine") var machine: MachineOptions

@@ -61,9 +61,11 @@ struct RequestBuilder {
         set(\.count, flags.output.batchCount)
         if let sampler = flags.sampling.sampler {
             request.sampler = sampler
-            // A recipe's schedule belongs to its sampler; another may not take it.
+            // A recipe's schedule belongs to its sampler, and so do its solver's settings; another may not take them.
             request.schedule = nil
+            request.solver = Request.Solver()
         }
+        flags.solver.apply(to: &request)
         set(\.schedule, flags.sampling.schedule)
         if let seed = flags.sampling.seed { request.seed = seed.number }
     }

@@ -25,12 +25,12 @@ struct LCM: Sampler {
     }
 
     /// Evenly picked from those that the model was distilled with.
-    private static func timesteps(_ count: Int, _ config: SchedulerConfig) throws -> [Int] {
+    static func timesteps(_ count: Int, _ config: SchedulerConfig) throws -> [Int] {
         let original = config.originalInferenceSteps
         guard (1...original).contains(count) else {
             throw SamplingError.steps(
                 asked: count, allowed: 1...original,
-                reason: "a latent consistency model was distilled with \(original) of them")
+                reason: "a consistency model was distilled with \(original) of them")
         }
         let stride = config.numTrainTimesteps / original
         return (0..<count).map { index in

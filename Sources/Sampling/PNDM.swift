@@ -106,7 +106,7 @@ struct PNDM: Sampler {
     }
 
     /// The weights of one to four predictions, oldest first.
-    private static let adamsBashforth: [[Float]] = [
+    static let adamsBashforth: [[Float]] = [
         [1], [-1 / 2, 3 / 2], [5 / 12, -16 / 12, 23 / 12], [-9 / 24, 37 / 24, -59 / 24, 55 / 24],
     ]
 

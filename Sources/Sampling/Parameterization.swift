@@ -2,10 +2,13 @@
 package struct Denoised {
     package var x0: Sample
     package var epsilon: Sample
+    /// x₀ without the prompt, where guidance had it computed and the sampler asks for it.
+    package var unconditional: Sample?
 
-    package init(x0: Sample, epsilon: Sample) {
+    package init(x0: Sample, epsilon: Sample, unconditional: Sample? = nil) {
         self.x0 = x0
         self.epsilon = epsilon
+        self.unconditional = unconditional
     }
 }
 
@@ -19,14 +22,14 @@ extension Denoised {
     }
 }
 
-/// The one place that knows what the network predicts: ε, v (Salimans and Ho 2022) or x₀.
+/// The one place that knows what the network predicts: ε, v (Salimans and Ho 2022), x₀, or the score ∇log p.
 package struct Parameterization: Sendable, Equatable {
     package let prediction: PredictionType
 
     package init(_ prediction: PredictionType) { self.prediction = prediction }
 
     /// What x is multiplied with before the network sees it, so that its variance is 1.
-    package func inputScale(at level: NoiseLevel) -> Float { 1 / level.scale }
+    package func inputScale(at level: NoiseLevel) -> Float { prediction == .score ? 1 : 1 / level.scale }
 
     /// - Parameters:
     ///   - x: the sample, not scaled.
@@ -38,6 +41,10 @@ package struct Parameterization: Sendable, Equatable {
             return Denoised(x0: 1 / alpha * x - sigma / alpha * output, epsilon: output)
         case .sample:
             return Denoised(x0: output, epsilon: 1 / sigma * x - alpha / sigma * output)
+        case .score:
+            // ∇log p = −ε/sigma
+            return Denoised(
+                x0: 1 / alpha * x + sigma * sigma / alpha * output, epsilon: -sigma * output)
         case .velocity:
             // v = a·ε − b·x₀ for the sample of unit variance x/scale = a·x₀ + b·ε.
             let scale = level.scale
@@ -52,6 +59,7 @@ package struct Parameterization: Sendable, Equatable {
         switch prediction {
         case .epsilon: return 1 / sigma * x - alpha / sigma * x0
         case .sample: return x0
+        case .score: return 1 / (sigma * sigma) * (alpha * x0 - x)
         case .velocity:
             let scale = level.scale
             let (a, b) = (alpha / scale, sigma / scale)

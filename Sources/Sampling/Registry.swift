@@ -6,8 +6,10 @@ extension SamplerName: CaseIterable {
         dpm2, dpm2Ancestral, dpmFast, dpmAdaptive,
         dpmpp2m, dpmpp2mSDE, dpmpp2sAncestral, dpmppSDE, dpmpp3mSDE,
         restart,
-        unipc,
-        lcm,
+        unipc, deis, dpmppSinglestep, dpmSolver, dpmSolverSDE, ipndm, ipndmV,
+        saSolver, erSDE, eulerCFGPP, eulerAncestralCFGPP,
+        lcm, tcd,
+        predictorCorrectorVE, predictorCorrectorVP, annealedLangevin,
     ]
 }
 

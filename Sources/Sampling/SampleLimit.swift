@@ -26,4 +26,10 @@ enum SampleLimit: Sendable, Equatable {
             return QuantileThreshold(ratio: ratio, range: 1, maximum: maximum).applied(to: x0)
         }
     }
+
+    /// The noise that x holds if x₀ is kept in range: what the network said of it, where nothing is limited.
+    func noise(of denoised: Denoised, in x: Sample, at level: NoiseLevel) -> Sample {
+        guard self != .none else { return denoised.epsilon }
+        return 1 / level.sigma * x - level.alpha / level.sigma * applied(to: denoised.x0)
+    }
 }

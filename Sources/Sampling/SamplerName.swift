@@ -23,6 +23,10 @@ package struct SamplerName: Sendable, RawRepresentable, CustomStringConvertible 
     /// step, what a mask keeps.
     package let keepsToLevels: Bool
     let options: SamplerOptions
+    /// Whether it makes use of what the network predicts without the prompt.
+    package let readsUnconditional: Bool
+    /// Which settings of a solver it takes.
+    package let solver: SolverOptions
     /// One line: what it is and when to use it.
     package let summary: String
     let make: @Sendable (SamplerSettings) throws -> any Sampler
@@ -30,13 +34,15 @@ package struct SamplerName: Sendable, RawRepresentable, CustomStringConvertible 
     init(
         _ name: String, webui displayName: String, aliases: [String] = [], classes: [String] = [], order: Int,
         evaluations: Int? = 1, isStochastic: Bool = false, takesSchedule: Bool = true, takesSpacing: Bool = true,
-        keepsToLevels: Bool = true, options: SamplerOptions = [], use summary: String,
+        keepsToLevels: Bool = true, readsUnconditional: Bool = false, options: SamplerOptions = [],
+        use summary: String, solver: SolverOptions = .init(),
         make: @escaping @Sendable (SamplerSettings) throws -> any Sampler
     ) {
         (rawValue, self.displayName, self.aliases, self.classes) = (name, displayName, aliases, classes)
         (self.order, self.evaluations, self.isStochastic) = (order, evaluations, isStochastic)
         (self.takesSchedule, self.takesSpacing, self.keepsToLevels) = (takesSchedule, takesSpacing, keepsToLevels)
         (self.options, self.summary, self.make) = (options, summary, make)
+        (self.readsUnconditional, self.solver) = (readsUnconditional, solver)
     }
 
     package var description: String { rawValue }
@@ -82,8 +88,17 @@ extension SamplerName {
                     ?? "A scheduler configuration without \"_class_name\"",
                 supported: Self.allCases.flatMap(\.classes).joined(separator: ", ") + "; or name a sampler")
         }
-        let isSDE = try name == .dpmpp2m && DPMSolver.Algorithm(config) == .sde
-        self = isSDE ? .dpmpp2mSDE : name
+        guard name == .dpmpp2m else {
+            self = name
+            return
+        }
+        self =
+            switch try DPMAlgorithm(config) {
+            case .ode: .dpmpp2m
+            case .sde: .dpmpp2mSDE
+            case .noiseODE: .dpmSolver
+            case .noiseSDE: .dpmSolverSDE
+            }
     }
 
     /// The sampler that a configuration names; nil if it names none that is known.

@@ -23,6 +23,7 @@ extension SamplerSettings {
         }
         try require(tolerance?.relative, "A relative tolerance", in: 1e-5...1, .tolerance, of: name)
         try require(tolerance?.absolute, "An absolute tolerance", in: 1e-6...1, .tolerance, of: name)
+        try name.solver.check(solver, of: name.rawValue)
         if let sigmas { try Self.check(sigmas, schedule, name) }
         if let schedule, schedule.spacesSigmas, !name.takesSchedule {
             throw Self.refused("The schedule \(schedule)", name, "discrete, or one of the samplers ") {

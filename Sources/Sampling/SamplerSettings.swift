@@ -19,6 +19,8 @@ package struct SamplerSettings: Sendable {
     package var firstStep = 0
     /// Which tables of σ are the model's.
     package var family: ModelFamily
+    /// What its solver is asked for beyond the configuration.
+    package var solver = SolverSettings()
     /// The noise that the model was trained on, and the sampler's own options. One that was written for another class
     /// is read as diffusers' `OtherScheduler.from_config(config)` does.
     package var config: SchedulerConfig

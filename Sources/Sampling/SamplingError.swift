@@ -17,6 +17,8 @@ package enum SamplingError: Error, Equatable, Sendable, CustomStringConvertible 
     case sigmas(reason: String)
     /// A sampler that chooses its steps by itself does not come to an end.
     case tooManyEvaluations(limit: Int)
+    /// A setting of a solver that the sampler does not have (allowed: nil), or that is out of range.
+    case solverSetting(name: String, value: String, sampler: String, allowed: String?)
     /// The betas leave nothing to sample from: a level without noise, without signal, or not finite.
     case degenerateSchedule(reason: String)
 
@@ -50,6 +52,12 @@ package enum SamplingError: Error, Equatable, Sendable, CustomStringConvertible 
         case .tooManyEvaluations(let limit):
             "The sampler ran the network \(limit) times and is not at its end; "
                 + "raise the tolerances, or use one with a fixed number of steps."
+        case .solverSetting(let name, let value, let sampler, let allowed):
+            if let allowed {
+                "A \(name) of \(value) is not possible with the sampler \(sampler); it takes \(allowed)."
+            } else {
+                "The sampler \(sampler) has no use for a \(name); leave it out, or choose another sampler."
+            }
         case .degenerateSchedule(let reason):
             "The scheduler configuration's noise schedule cannot be sampled: \(reason)."
         }

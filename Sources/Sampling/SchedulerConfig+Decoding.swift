@@ -41,7 +41,7 @@ extension SchedulerConfig {
             "\(count) numbers from 0 up to 1, one a training step"
         ) { $0.count == count && $0.allSatisfy { $0 >= 0 && $0 < 1 } }
         rescaleBetasZeroSNR = try values.flag(.rescaleBetasZeroSNR) ?? false
-        predictionType = try values.choice(.predictionType) ?? predictionType
+        predictionType = try values.choice(.predictionType) ?? Self.usualPrediction(className)
 
         timestepSpacing = try values.choice(.timestepSpacing)
         stepsOffset = try values.integer(.stepsOffset, in: 0...numTrainTimesteps - 1) ?? 0
@@ -68,7 +68,7 @@ extension SchedulerConfig {
         solverOrder = try values.integer(.solverOrder, in: 1...3) ?? solverOrder
         solverType = try values.text(.solverType)
         algorithmType = try values.text(.algorithmType)
-        lowerOrderFinal = try values.flag(.lowerOrderFinal) ?? true
+        lowerOrderFinal = try values.flag(.lowerOrderFinal)
         eulerAtFinal = try values.flag(.eulerAtFinal) ?? false
         predictX0 = try values.flag(.predictX0) ?? true
         disableCorrector =
@@ -77,6 +77,15 @@ extension SchedulerConfig {
         lambdaMinClipped = try values.number(.lambdaMinClipped, "a number or -Infinity") { $0 < 1e6 }
         if lambdaMinClipped == -.infinity { lambdaMinClipped = nil }
         varianceType = try values.text(.varianceType)
+        predictorOrder = try values.integer(.predictorOrder, in: 1...4) ?? predictorOrder
+        correctorOrder = try values.integer(.correctorOrder, in: 1...4) ?? correctorOrder
+        snr = try values.number(.snr, "a number above 0, up to 1") { $0 > 0 && $0 <= 1 }
+        correctorSteps = try values.integer(.correctorSteps, in: SolverOptions.correctorSteps)
+        betaMin = try values.number(.betaMin, "a number above 0") { $0 > 0 && $0 < 1e4 } ?? betaMin
+        let least = betaMin
+        betaMax =
+            try values.number(.betaMax, "a number from beta_min") { $0 >= least && $0 < 1e4 } ?? max(betaMax, least)
+        samplingEpsilon = try values.number(.samplingEpsilon, "a number between 0 and 1") { $0 > 0 && $0 < 1 }
         originalInferenceSteps =
             try values.integer(.originalInferenceSteps, in: 1...numTrainTimesteps) ?? min(50, numTrainTimesteps)
         timestepScaling = try values.number(.timestepScaling, "a number above 0") { $0 > 0 && $0 < 1e6 } ?? 10
@@ -85,6 +94,15 @@ extension SchedulerConfig {
         useLuLambdas = try values.flag(.useLuLambdas) ?? false
         useFlowSigmas = try values.flag(.useFlowSigmas) ?? false
         useDynamicShifting = try values.flag(.useDynamicShifting) ?? false
+    }
+
+    /// What the networks predict that a class was written for.
+    private static func usualPrediction(_ className: String?) -> PredictionType {
+        switch className {
+        case "IPNDMScheduler": .velocity
+        case "ScoreSdeVeScheduler": .score
+        default: .epsilon
+        }
     }
 }
 

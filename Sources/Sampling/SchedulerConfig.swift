@@ -13,6 +13,9 @@ package enum PredictionType: String, Codable, CaseIterable, Sendable {
     case epsilon
     case velocity = "v_prediction"
     case sample
+    /// The gradient of the logarithm of the density, as networks along a stochastic differential equation do, which are
+    /// shown x as it is.
+    case score
 }
 
 /// How a run's timesteps are picked from the training steps (Lin et al. 2023, table 2).
@@ -66,12 +69,23 @@ package struct SchedulerConfig: Codable, Equatable, Sendable {
     package var solverOrder = 2
     package var solverType: String?
     package var algorithmType: String?
-    package var lowerOrderFinal = true
+    package var lowerOrderFinal: Bool?
     package var eulerAtFinal = false
     package var predictX0 = true
     package var disableCorrector: [Int] = []
     package var lambdaMinClipped: Double?
     package var varianceType: String?
+
+    /// SA-Solver: 1...4
+    package var predictorOrder = 2
+    package var correctorOrder = 2
+
+    /// Models of the score, along a stochastic differential equation.
+    package var snr: Double?
+    package var correctorSteps: Int?
+    package var betaMin = 0.1
+    package var betaMax = 20.0
+    package var samplingEpsilon: Double?
 
     /// Latent consistency models: how many steps they were distilled with, and what timesteps are multiplied by where
     /// the consistency function meets its boundary.
@@ -120,6 +134,13 @@ package struct SchedulerConfig: Codable, Equatable, Sendable {
         case disableCorrector = "disable_corrector"
         case lambdaMinClipped = "lambda_min_clipped"
         case varianceType = "variance_type"
+        case predictorOrder = "predictor_order"
+        case correctorOrder = "corrector_order"
+        case snr
+        case correctorSteps = "correct_steps"
+        case betaMin = "beta_min"
+        case betaMax = "beta_max"
+        case samplingEpsilon = "sampling_eps"
         case originalInferenceSteps = "original_inference_steps"
         case timestepScaling = "timestep_scaling"
         case interpolationType = "interpolation_type"

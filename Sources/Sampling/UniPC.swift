@@ -17,17 +17,18 @@ struct UniPC: Sampler {
     private let config: SchedulerConfig
 
     init(_ settings: SamplerSettings) throws {
-        let config = settings.config
+        var config = settings.config
         try config.refuse("predict_x0 false", !config.predictX0)
         // The names of the other multistep solvers mean this one's default, as in diffusers.
         try config.refuse(
             "solver_type", config.solverType, unless: ["bh1", "bh2", "midpoint", "heun", "logrho"])
+        config.solverOrder = settings.solver.order ?? config.solverOrder
         let path = try MultistepPath(
             settings,
             .init(clipsLambda: false, endsAtLadder: true) { schedule, _ in schedule == .karras })
         levels = path.levels
         points = path.points
-        usesBH1 = config.solverType == "bh1"
+        usesBH1 = (settings.solver.type ?? config.solverType) == "bh1"
         limit = SampleLimit(config, clips: nil)
         self.config = config
     }
@@ -65,7 +66,7 @@ struct UniPC: Sampler {
 
     /// The order of a step: lower while few predictions are known, and at the end, for stability.
     private func order(at index: Int, from firstStep: Int) -> Int {
-        let left = config.lowerOrderFinal ? levels.count - index : config.solverOrder
+        let left = (config.lowerOrderFinal ?? true) ? levels.count - index : config.solverOrder
         return min(config.solverOrder, left, index - firstStep + 1)
     }
 
@@ -140,6 +141,7 @@ struct UniPC: Sampler {
 extension SamplerName {
     static let unipc = SamplerName(
         "unipc", webui: "UniPC", aliases: ["uni_pc_bh2"], classes: ["UniPCMultistepScheduler"], order: 2,
-        use: "predictor and corrector: good in 10 to 20 steps"
+        use: "predictor and corrector: good in 10 to 20 steps",
+        solver: .init(orders: 1...3, types: ["bh1", "bh2"])
     ) { try UniPC($0) }
 }

@@ -106,6 +106,44 @@ import Testing
         #expect(read.guidanceEnd == 0.75 && read.cacheInterval == 3)
     }
 
+    @Test func whatASolverWasAskedIsKept() async throws {
+        let folder = try TemporaryFolder()
+        let model = try await TinyModel.load()
+        let asked: [(String, (inout Request.Solver) -> Void)] = [
+            ("unipc", { ($0.order, $0.type) = (3, "bh1") }), ("sa_solver", { ($0.order, $0.tau) = (3, 0.5) }),
+            ("tcd", { $0.gamma = 0.7 }),
+            ("pc_vp", { ($0.snr, $0.correctorSteps, $0.type) = (0.1, 2, "reverse_diffusion") }),
+        ]
+        for (sampler, change) in asked {
+            var request = TinyModel.request(steps: 4)
+            request.sampler = sampler
+            let usual = try await model.generate(request)[0]
+            change(&request.solver)
+            let picture = try await model.generate(request)[0]
+            #expect(picture.latents != usual.latents, "\(sampler)")
+            try picture.write(to: folder.file("\(sampler).png"))
+            let recipe = try Recipe(contentsOf: folder.file("\(sampler).png"))
+            let read = try recipe.request()
+            #expect(read.solver == request.solver)
+            #expect(try await model.generate(read)[0].pngData() == picture.pngData())
+        }
+    }
+
+    /// CFG++ sees the prediction without the prompt, and is guided at scales of 1 and below too.
+    @Test func cfgPlusPlusSeesBothPredictions() async throws {
+        let model = try await TinyModel.load()
+        func latents(_ sampler: String, _ scale: Float) async throws -> Latents? {
+            var request = TinyModel.request(steps: 5)
+            (request.sampler, request.guidanceScale, request.negativePrompt) = (sampler, scale, "fog")
+            return try await model.generate(request)[0].latents
+        }
+        let ends = try await [
+            latents("euler_cfg_pp", 1), latents("euler", 1), latents("euler_cfg_pp", 0.5), latents("euler_cfg_pp", 2),
+            latents("euler", 2), latents("euler_cfg_pp", 0),
+        ].compactMap { $0?.values }
+        #expect(Set(ends).count == 6)
+    }
+
     @Test func aPictureWithoutARecordSaysSo() async throws {
         let folder = try TemporaryFolder()
         let image = try Image(width: 1, height: 1, channels: 1, pixels: [0])

@@ -20,9 +20,13 @@ struct GuidancePlan {
     private let end: Double
     private let sigmas: GuidanceOptions.Sigmas?
 
+    /// - Parameter isAlwaysGuided: whether the sampler wants to know what the network says without the prompt, whatever
+    ///   the scale
     /// - Throws: `LimnError` for what is out of range, and for what does not go together
-    init(_ request: Request, scale: Float, pictureScale: Float, description: ModelDescription, hasRefiner: Bool) throws
-    {
+    init(
+        _ request: Request, scale: Float, pictureScale: Float, description: ModelDescription, hasRefiner: Bool,
+        isAlwaysGuided: Bool
+    ) throws {
         let options = request.guidance
         (self.scale, self.pictureScale, rescale) = (scale, pictureScale, request.guidanceRescale)
         (start, end) = (options.start ?? 0, request.guidanceEnd)
@@ -32,7 +36,8 @@ struct GuidancePlan {
         // models are told the scale instead.
         let isTold = description.unet.timeConditionChannels != nil
         isGuided =
-            (curve?.highest(scale) ?? scale) > 1 && !isTold && (description.input != .picture || pictureScale >= 1)
+            ((curve?.highest(scale) ?? scale) > 1 || isAlwaysGuided) && !isTold
+            && (description.input != .picture || pictureScale >= 1)
         guard curve == nil || !isTold else {
             throw Self.usage("\(description.name) is told one guidance scale for the whole run: leave out the curve")
         }
