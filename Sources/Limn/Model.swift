@@ -102,9 +102,14 @@ public actor Model {
     let vaeName: String?
     let refiner: Refiner?
     let compute: Compute
-    /// Where the VAE runs.
+    /// Where text encoders run, and the VAE: these work once a picture, and pack their weights when they do.
+    let textCompute: Compute
     let vaeCompute: Compute
     var scheduler: SchedulerConfig
+
+    /// Bytes of activations and all weights together from which on networks that rest give their weights' memory back:
+    /// more than Stable Diffusion 1 and 2 take at 1024×1024. Tests change it.
+    var largeMemory = 6_000_000_000
 
     private let executor: ModelExecutor
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -154,10 +159,12 @@ public actor Model {
             options.loras, description, isLenient: options.isLenientWithLoRAs)
         self.warnings = warnings
         watch?.lap("opening")
-        vaeCompute = description.needsFloat32VAE ? compute.exact() : compute
-        networks = try Networks(description, merged, words: words, compute, vae: vaeCompute, watch)
-        refiner = try options.refiner.map { [description] in
-            try Refiner(path: $0, of: description, words: words, compute)
+        textCompute = options.lowMemory ? compute : compute.packing(into: WeightStore(budget: .max))
+        vaeCompute = description.needsFloat32VAE ? textCompute.exact() : textCompute
+        networks = try Networks(
+            description, merged, words: words, text: textCompute, compute, vae: vaeCompute, watch)
+        refiner = try options.refiner.map { [description, textCompute] in
+            try Refiner(path: $0, of: description, words: words, text: textCompute, compute)
         }
         tiny = try options.taesd.map { [description] in
             try TinyDecoder(

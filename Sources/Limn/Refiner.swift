@@ -13,7 +13,8 @@ struct Refiner: Sendable {
     /// - Parameter words: learnt ones that prompts may hold
     /// - Throws: `LimnError` if it does not go on from the first model's latents
     init(
-        path: String, of first: ModelDescription, words: [TextualInversion], _ compute: Compute
+        path: String, of first: ModelDescription, words: [TextualInversion], text textCompute: Compute,
+        _ compute: Compute
     ) throws {
         let description = try ModelDescription(folder: path)
         guard first.isXL, description.isXL, first.input == .latents, description.input == .latents,
@@ -29,7 +30,7 @@ struct Refiner: Sendable {
         }
         let parts = try ModelParts(folder: description)
         self.description = description
-        texts = try description.readers(parts, words: words, compute)
+        texts = try description.readers(parts, words: words, textCompute)
         unet = try parts.unet(description.unet, compute)
         fingerprint = parts.fingerprint
     }

@@ -32,7 +32,7 @@ extension Model {
                 let description = kind.isRefined ? refiner?.description ?? self.description : self.description
                 let readers = kind.isRefined ? refiner?.texts ?? networks.texts : networks.texts
                 let inputs = try description.inputs(
-                    job, isGuided: isGuidedSomewhere, readers: readers, compute, tell: tell)
+                    job, isGuided: isGuidedSomewhere, readers: readers, textCompute, tell: tell)
                 whole = try unet.condition(
                     on: inputs.states, addition: inputs.addition, timeCondition: inputs.timeCondition, compute)
                 read[kind.isRefined] = whole
