@@ -14,7 +14,7 @@ public struct LoadOptions: Sendable, Equatable {
     /// larger ones go through the VAE in tiles, and so differ slightly, unless the request says otherwise. The files must
     /// not be changed while the model lives.
     public var lowMemory = false
-    /// The folder of a refiner: a second Stable Diffusion XL model that does the last steps.
+    /// The folder or file of a refiner: a second Stable Diffusion XL model that does the last steps.
     public var refiner: String?
     /// Files of learnt words (textual inversions), each to be used in prompts by its name.
     public var embeddings: [String] = []
@@ -115,24 +115,35 @@ public actor Model {
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     /// Loads a diffusers folder, or a single file with the original names of Stable Diffusion 1, 2 or XL, and packs its
-    /// weights for this CPU.
+    /// weights for this CPU. Those of text encoders and VAE are checked only, and packed when they are used, so the
+    /// files must not be changed while the model lives.
     ///
+    /// - Parameter progress: is told how much of the weights has been read, a hundredth at a time
     /// - Throws: `LimnError` naming the file and what is wrong with it: a part missing or of an unsupported class, a
     ///   tensor missing, left over or misshapen; `CancellationError` if the task was cancelled
-    public static func load(from path: String, options: LoadOptions = LoadOptions()) async throws -> Model {
-        try await load(from: path, options: options, watch: nil)
+    public static func load(
+        from path: String, options: LoadOptions = LoadOptions(),
+        progress: @escaping @Sendable (LoadProgress) -> Void = { _ in }
+    ) async throws -> Model {
+        try await load(from: path, options: options, watch: nil, progress: progress)
     }
 
     /// - Parameter watch: is told the stages of loading
-    static func load(from path: String, options: LoadOptions, watch: LoadWatch?) async throws -> Model {
+    static func load(
+        from path: String, options: LoadOptions, watch: LoadWatch?,
+        progress: @escaping @Sendable (LoadProgress) -> Void = { _ in }
+    ) async throws -> Model {
         // Off the cooperative pool: loading blocks for seconds.
         try await ModelExecutor.detached { isCancelled in
-            try withLimnErrors { try Model(path: path, options: options, watch: watch, isCancelled: isCancelled) }
+            try withLimnErrors {
+                try Model(path: path, options: options, watch: watch, progress: progress, isCancelled: isCancelled)
+            }
         }
     }
 
     private init(
-        path: String, options: LoadOptions, watch: LoadWatch?, isCancelled: @escaping () -> Bool
+        path: String, options: LoadOptions, watch: LoadWatch?, progress: @escaping @Sendable (LoadProgress) -> Void,
+        isCancelled: @escaping () -> Bool
     ) throws {
         let threads = options.threads ?? ProcessorCount.available
         guard (1...1024).contains(threads) else {
@@ -155,17 +166,24 @@ public actor Model {
         let own = words.isEmpty ? parts.fingerprint : parts.fingerprint(with: words)
         storedLoRAs = try options.loras.map { try StoredLoRA($0) }
         loras = options.loras
-        let (merged, warnings) = try parts.merging(
+        var (merged, warnings) = try parts.merging(
             options.loras, description, isLenient: options.isLenientWithLoRAs)
         self.warnings = warnings
+        var refining = try options.refiner.map { [description] in
+            try OpenedRefiner(path: $0, of: description, tokenizer: options.tokenizer)
+        }
+        let tracker = LoadTracker(ofBytes: merged.byteCount + (refining?.parts.byteCount ?? 0), progress)
+        merged.tracker = tracker
+        refining?.parts.tracker = tracker
         watch?.lap("opening")
         textCompute = options.lowMemory ? compute : compute.packing(into: WeightStore(budget: .max))
         vaeCompute = description.needsFloat32VAE ? textCompute.exact() : textCompute
         networks = try Networks(
             description, merged, words: words, text: textCompute, compute, vae: vaeCompute, watch)
-        refiner = try options.refiner.map { [description, textCompute] in
-            try Refiner(path: $0, of: description, words: words, text: textCompute, compute)
+        refiner = try refining.map { [textCompute] in
+            try Refiner($0, words: words, text: textCompute, compute)
         }
+        tracker.finish()
         tiny = try options.taesd.map { [description] in
             try TinyDecoder(
                 path: $0, isForPreviewsOnly: options.taesdForPreviewsOnly, for: description, compute)

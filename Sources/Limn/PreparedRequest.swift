@@ -93,7 +93,7 @@ struct PreparedRequest {
         }
         let refinerStart = request.refinerStart ?? 0.8
         guard hasRefiner || request.refinerStart == nil else {
-            throw usage("there is no refiner that could start: give its folder with --refiner")
+            throw usage("there is no refiner that could start: give one with --refiner")
         }
         guard (0...1).contains(refinerStart) else {
             throw usage("a refiner's start of \(refinerStart) is out of range; give 0 to 1, usually 0.8")

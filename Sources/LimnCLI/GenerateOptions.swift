@@ -228,7 +228,7 @@ struct ConditionOptions: ParsableArguments {
     var targetSize: PixelSize?
 
     @Option(
-        help: ArgumentHelp("SDXL: the folder of a refiner, which does the last steps.", valueName: "folder"),
+        help: ArgumentHelp("SDXL: a refiner, which does the last steps: a folder or a file.", valueName: "path"),
         completion: .directory)
     var refiner: String?
 

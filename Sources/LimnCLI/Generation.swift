@@ -46,7 +46,7 @@ struct Generation {
         options.lowMemory = flags.words.lowMemory
         options.refiner = flags.conditions.refiner
         if let from = flags.words.from, recipe?.refinerFingerprint != nil, options.refiner == nil {
-            throw LimnError("\(from) was finished by a refiner; give its folder with --refiner", isUsage: true)
+            throw LimnError("\(from) was finished by a refiner; give it with --refiner", isUsage: true)
         }
         options.embeddings = flags.words.embeddings
         (options.loras, options.isLenientWithLoRAs) = (loras, flags.lora.isLenient)
@@ -56,7 +56,7 @@ struct Generation {
         try checkAutoencoders(recipe)
         // A picture is drawn again with the arithmetic that it was drawn with.
         if flags.machine.precision == nil, let own = recipe?.precision { options.precision = own }
-        let model = try await Model.load(from: path, options: options)
+        let model = try await Model.load(from: path, options: options, progress: display.loadingWeights)
         let loadSeconds = seconds(clock.now - start)
         display.loaded(seconds: loadSeconds)
         for text in warnings + model.warnings { display.warning(text) }

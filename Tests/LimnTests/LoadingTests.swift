@@ -1,4 +1,6 @@
+import Checkpoints
 import Foundation
+import Synchronization
 import TestSupport
 import Testing
 
@@ -7,6 +9,31 @@ import Testing
 
 /// How weights come into memory, and when they leave it.
 @Suite(.serialized) struct LoadingTests {
+    @Test func loadingTellsHowFarItIs() async throws {
+        let seen = Seen()
+        var options = LoadOptions(threads: 2, precision: .float32)
+        options.refiner = Fixtures.path("pipeline-xl-refiner")
+        _ = try await Model.load(from: Fixtures.path("pipeline-xl"), options: options) { seen.add($0) }
+        var bytes = 0
+        for (model, parts) in [
+            ("pipeline-xl", ["text_encoder", "text_encoder_2", "unet", "vae"]),
+            ("pipeline-xl-refiner", ["text_encoder_2", "unet", "vae"]),
+        ] {
+            for part in parts {
+                let base = part.hasPrefix("text") ? "model" : "diffusion_pytorch_model"
+                let source = try openTensors(folder: Fixtures.path("\(model)/\(part)"), base: base)
+                bytes += source.tensors.values.reduce(0) { $0 + $1.byteCount }
+            }
+        }
+        let told = seen.told
+        #expect(told.first == LoadProgress(bytes: 0, ofBytes: bytes))
+        #expect(told.last == LoadProgress(bytes: bytes, ofBytes: bytes))
+        #expect(told.last?.percent == 100)
+        // Not the largest tensor alone is a step.
+        #expect(told.count > 20 && told.count <= 101)
+        #expect(zip(told, told.dropFirst()).allSatisfy { $0.percent < $1.percent && $1.ofBytes == bytes })
+    }
+
     /// Text encoders and VAE are packed when they are used; a large model's leave the memory then, and the pictures are
     /// the same.
     @Test(arguments: ["pipeline-a", "pipeline-xl"])
@@ -23,6 +50,12 @@ import Testing
             #expect(await small.restingBytes > 0)
             request.initImage = try TinyModel.picture { UInt8($0 * 3 % 200 + $1 % 20) }
         }
+    }
+
+    private final class Seen: Sendable {
+        private let values = Mutex<[LoadProgress]>([])
+        var told: [LoadProgress] { values.withLock { $0 } }
+        func add(_ progress: LoadProgress) { values.withLock { $0.append(progress) } }
     }
 }
 
