@@ -91,6 +91,8 @@ public actor Model {
     public nonisolated let fingerprint: String
     /// What was merged into the weights.
     public nonisolated let loras: [LoRA]
+    /// The files of learnt words.
+    public nonisolated let embeddings: [String]
     /// What was not quite as it should be when the model was loaded, in sentences.
     public nonisolated let warnings: [String]
 
@@ -165,7 +167,7 @@ public actor Model {
         // A picture drawn with a learnt word is not what the model alone would draw.
         let own = words.isEmpty ? parts.fingerprint : parts.fingerprint(with: words)
         storedLoRAs = try options.loras.map { try StoredLoRA($0) }
-        loras = options.loras
+        (loras, embeddings) = (options.loras, options.embeddings)
         var (merged, warnings) = try parts.merging(
             options.loras, description, isLenient: options.isLenientWithLoRAs)
         self.warnings = warnings

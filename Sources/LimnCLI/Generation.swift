@@ -1,3 +1,4 @@
+import Glibc
 import Limn
 
 /// One run of `limn generate`: flags become a request, events become progress and files.
@@ -48,7 +49,7 @@ struct Generation {
         if let from = flags.words.from, recipe?.refinerFingerprint != nil, options.refiner == nil {
             throw LimnError("\(from) was finished by a refiner; give it with --refiner", isUsage: true)
         }
-        options.embeddings = flags.words.embeddings
+        options.embeddings = try embeddings(recipe)
         (options.loras, options.isLenientWithLoRAs) = (loras, flags.lora.isLenient)
         (options.tokenizer, options.prefersAverages) = (flags.words.checkpoint.tokenizer, flags.words.checkpoint.ema)
         (options.vae, options.taesd) = (flags.words.vae, flags.words.taesd)
@@ -110,6 +111,18 @@ struct Generation {
             }
         }
         display.note("latents: \(path)")
+    }
+
+    /// The learnt words that are given, else those that a picture was drawn with.
+    private func embeddings(_ recipe: Recipe?) throws -> [String] {
+        guard let recipe, flags.words.embeddings.isEmpty else { return flags.words.embeddings }
+        if let missing = recipe.embeddings.first(where: { access($0, R_OK) != 0 }) {
+            let all = recipe.embeddings.joined(separator: ", ")
+            throw LimnError(
+                "to draw \(flags.words.from ?? "the picture") again, the embedding \(missing) is needed, which is not "
+                    + "there; give all that it was drawn with by --embedding: \(all)", isUsage: true)
+        }
+        return recipe.embeddings
     }
 
     /// What decoded a picture that is to be drawn again must be given again.
