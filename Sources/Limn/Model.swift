@@ -85,6 +85,8 @@ public actor Model {
     public nonisolated let threads: Int
     /// Arithmetic of the networks.
     public nonisolated let precision: Precision
+    /// What `usualSteps(for:)` gives for pictures from text, and for those that start from a picture.
+    nonisolated let usualStepCounts: (text: Int, picture: Int)
     /// The refiner's fingerprint; nil without one.
     public nonisolated let refinerFingerprint: String?
     /// A short fingerprint of the weights' names, shapes and sizes, to tell models apart.
@@ -202,6 +204,9 @@ public actor Model {
         isInpainting = description.input == .maskedPicture
         refinerFingerprint = refiner?.fingerprint
         scheduler = description.scheduler
+        usualStepCounts = (
+            description.usualSteps(startsFromPicture: false), description.usualSteps(startsFromPicture: true)
+        )
         executor = ModelExecutor()
     }
 

@@ -68,7 +68,7 @@ struct PreparedRequest {
             throw usage("a guidance rescale of \(request.guidanceRescale) is out of range; give 0 to 1")
         }
         try Self.checkConditions(request, description, hasRefiner: hasRefiner)
-        guidanceScale = request.guidanceScale ?? description.guidanceScale ?? 7
+        guidanceScale = request.guidanceScale ?? description.usualGuidance
         guard guidanceScale.isFinite, (0...1000).contains(guidanceScale) else {
             throw usage("a guidance scale of \(guidanceScale) is out of range; give 0 to 1000, 1 for none")
         }

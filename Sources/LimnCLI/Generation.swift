@@ -59,6 +59,7 @@ struct Generation {
         if flags.machine.precision == nil, let own = recipe?.precision { options.precision = own }
         let model = try await Model.load(from: path, options: options, progress: display.loadingWeights)
         let loadSeconds = seconds(clock.now - start)
+        if recipe == nil, flags.sampling.steps == nil { request.steps = model.usualSteps(for: request) }
         display.loaded(seconds: loadSeconds)
         for text in warnings + model.warnings { display.warning(text) }
         if let expected = recipe?.modelFingerprint, expected != model.fingerprint {
