@@ -105,7 +105,9 @@ extension Model {
     private func keepWeights() {
         guard let weights = compute.weights else { return }
         let activations = compute.arena.capacity * MemoryLayout<Float>.stride
-        weights.budget = max(0, Self.lowMemory - activations - weights.sharedBytes)
+        // What LoRAs have changed lies in no file, and stays packed from loading on.
+        let changed = compute.packedByteCount + (vaeCompute === compute ? 0 : vaeCompute.packedByteCount)
+        weights.budget = max(0, Self.lowMemory - activations - weights.sharedBytes - changed)
     }
 
     /// In a large model text encoders and VAE give back the memory of their weights when they have done their work, and
