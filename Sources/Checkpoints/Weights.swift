@@ -24,8 +24,11 @@ package struct Weights: Sendable {
 
     /// - Parameter rules: how the file's keys become the names that `read` is asked for. If two keys become the
     ///   same name, the first `read` and `finish` throw.
-    package init(_ source: any TensorSource, rules: KeyRules = .none) {
-        self.init(.checkpoint(Ledger(source, rules: rules)), prefix: "")
+    /// - Parameter didRead: is told the bytes of every tensor that was asked for
+    package init(
+        _ source: any TensorSource, rules: KeyRules = .none, didRead: @escaping @Sendable (Int) -> Void = { _ in }
+    ) {
+        self.init(.checkpoint(Ledger(source, rules: rules, didRead: didRead)), prefix: "")
     }
 
     /// Weights that tick off keys and check shapes, but give undefined values in place of the file's: tells whether a
@@ -115,13 +118,18 @@ private final class Ledger: Sendable {
     /// Name in Models → key in the file.
     let fileKeys: [String: String]
     private let readsValues: Bool
+    private let didRead: @Sendable (Int) -> Void
     private let ambiguity: CheckpointError?
     private let used = Mutex<Set<String>>([])
 
-    init(_ source: any TensorSource, rules: KeyRules, readsValues: Bool = true) {
+    init(
+        _ source: any TensorSource, rules: KeyRules, readsValues: Bool = true,
+        didRead: @escaping @Sendable (Int) -> Void = { _ in }
+    ) {
         self.source = source
         self.rules = rules
         self.readsValues = readsValues
+        self.didRead = didRead
         do throws(CheckpointError) {
             fileKeys = try rules.map(source.tensors.keys, path: source.path)
             ambiguity = nil
@@ -171,6 +179,7 @@ private final class Ledger: Sendable {
                     + "The file does not fit its config.json")
         }
         used.withLock { _ = $0.insert(key) }
+        didRead(info.byteCount)
         return (fileKey, info)
     }
 

@@ -14,7 +14,7 @@ public struct LoadOptions: Sendable, Equatable {
     /// larger ones go through the VAE in tiles, and so differ slightly, unless the request says otherwise. The files must
     /// not be changed while the model lives.
     public var lowMemory = false
-    /// The folder of a refiner: a second Stable Diffusion XL model that does the last steps.
+    /// The folder or file of a refiner: a second Stable Diffusion XL model that does the last steps.
     public var refiner: String?
     /// Files of learnt words (textual inversions), each to be used in prompts by its name.
     public var embeddings: [String] = []
@@ -85,12 +85,16 @@ public actor Model {
     public nonisolated let threads: Int
     /// Arithmetic of the networks.
     public nonisolated let precision: Precision
+    /// What `usualSteps(for:)` gives for pictures from text, and for those that start from a picture.
+    nonisolated let usualStepCounts: (text: Int, picture: Int)
     /// The refiner's fingerprint; nil without one.
     public nonisolated let refinerFingerprint: String?
     /// A short fingerprint of the weights' names, shapes and sizes, to tell models apart.
     public nonisolated let fingerprint: String
     /// What was merged into the weights.
     public nonisolated let loras: [LoRA]
+    /// The files of learnt words.
+    public nonisolated let embeddings: [String]
     /// What was not quite as it should be when the model was loaded, in sentences.
     public nonisolated let warnings: [String]
 
@@ -102,32 +106,48 @@ public actor Model {
     let vaeName: String?
     let refiner: Refiner?
     let compute: Compute
-    /// Where the VAE runs.
+    /// Where text encoders run, and the VAE: these work once a picture, and pack their weights when they do.
+    let textCompute: Compute
     let vaeCompute: Compute
     var scheduler: SchedulerConfig
+
+    /// Bytes of activations and all weights together from which on networks that rest give their weights' memory back:
+    /// more than Stable Diffusion 1 and 2 take at 1024×1024. Tests change it.
+    var largeMemory = 6_000_000_000
 
     private let executor: ModelExecutor
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     /// Loads a diffusers folder, or a single file with the original names of Stable Diffusion 1, 2 or XL, and packs its
-    /// weights for this CPU.
+    /// weights for this CPU. Those of text encoders and VAE are checked only, and packed when they are used, so the
+    /// files must not be changed while the model lives.
     ///
+    /// - Parameter progress: is told how much of the weights has been read, a hundredth at a time
     /// - Throws: `LimnError` naming the file and what is wrong with it: a part missing or of an unsupported class, a
     ///   tensor missing, left over or misshapen; `CancellationError` if the task was cancelled
-    public static func load(from path: String, options: LoadOptions = LoadOptions()) async throws -> Model {
-        try await load(from: path, options: options, watch: nil)
+    public static func load(
+        from path: String, options: LoadOptions = LoadOptions(),
+        progress: @escaping @Sendable (LoadProgress) -> Void = { _ in }
+    ) async throws -> Model {
+        try await load(from: path, options: options, watch: nil, progress: progress)
     }
 
     /// - Parameter watch: is told the stages of loading
-    static func load(from path: String, options: LoadOptions, watch: LoadWatch?) async throws -> Model {
+    static func load(
+        from path: String, options: LoadOptions, watch: LoadWatch?,
+        progress: @escaping @Sendable (LoadProgress) -> Void = { _ in }
+    ) async throws -> Model {
         // Off the cooperative pool: loading blocks for seconds.
         try await ModelExecutor.detached { isCancelled in
-            try withLimnErrors { try Model(path: path, options: options, watch: watch, isCancelled: isCancelled) }
+            try withLimnErrors {
+                try Model(path: path, options: options, watch: watch, progress: progress, isCancelled: isCancelled)
+            }
         }
     }
 
     private init(
-        path: String, options: LoadOptions, watch: LoadWatch?, isCancelled: @escaping () -> Bool
+        path: String, options: LoadOptions, watch: LoadWatch?, progress: @escaping @Sendable (LoadProgress) -> Void,
+        isCancelled: @escaping () -> Bool
     ) throws {
         let threads = options.threads ?? ProcessorCount.available
         guard (1...1024).contains(threads) else {
@@ -149,16 +169,25 @@ public actor Model {
         // A picture drawn with a learnt word is not what the model alone would draw.
         let own = words.isEmpty ? parts.fingerprint : parts.fingerprint(with: words)
         storedLoRAs = try options.loras.map { try StoredLoRA($0) }
-        loras = options.loras
-        let (merged, warnings) = try parts.merging(
+        (loras, embeddings) = (options.loras, options.embeddings)
+        var (merged, warnings) = try parts.merging(
             options.loras, description, isLenient: options.isLenientWithLoRAs)
         self.warnings = warnings
-        watch?.lap("opening")
-        vaeCompute = description.needsFloat32VAE ? compute.exact() : compute
-        networks = try Networks(description, merged, words: words, compute, vae: vaeCompute, watch)
-        refiner = try options.refiner.map { [description] in
-            try Refiner(path: $0, of: description, words: words, compute)
+        var refining = try options.refiner.map { [description] in
+            try OpenedRefiner(path: $0, of: description, tokenizer: options.tokenizer)
         }
+        let tracker = LoadTracker(ofBytes: merged.byteCount + (refining?.parts.byteCount ?? 0), progress)
+        merged.tracker = tracker
+        refining?.parts.tracker = tracker
+        watch?.lap("opening")
+        textCompute = options.lowMemory ? compute : compute.packing(into: WeightStore(budget: .max))
+        vaeCompute = description.needsFloat32VAE ? textCompute.exact() : textCompute
+        networks = try Networks(
+            description, merged, words: words, text: textCompute, compute, vae: vaeCompute, watch)
+        refiner = try refining.map { [textCompute] in
+            try Refiner($0, words: words, text: textCompute, compute)
+        }
+        tracker.finish()
         tiny = try options.taesd.map { [description] in
             try TinyDecoder(
                 path: $0, isForPreviewsOnly: options.taesdForPreviewsOnly, for: description, compute)
@@ -175,6 +204,9 @@ public actor Model {
         isInpainting = description.input == .maskedPicture
         refinerFingerprint = refiner?.fingerprint
         scheduler = description.scheduler
+        usualStepCounts = (
+            description.usualSteps(startsFromPicture: false), description.usualSteps(startsFromPicture: true)
+        )
         executor = ModelExecutor()
     }
 

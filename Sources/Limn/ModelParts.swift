@@ -18,6 +18,8 @@ package struct ModelParts {
     package typealias Part = CheckpointPart
 
     package let sources: [Part: any TensorSource]
+    /// Is told what is loaded.
+    var tracker: LoadTracker?
 
     package init(sources: [Part: any TensorSource]) { self.sources = sources }
 
@@ -34,10 +36,15 @@ package struct ModelParts {
     func load<Network>(
         _ part: Part, _ rules: KeyRules, _ compute: Compute, _ build: (LayerSource) throws -> Network
     ) throws -> Network {
-        let weights = Weights(try source(part), rules: rules)
+        let weights = Weights(try source(part), rules: rules) { [tracker] in tracker?.add($0) }
         let network = try build(LayerSource(weights, compute: compute))
         try weights.finish()
         return network
+    }
+
+    /// Bytes of all tensors.
+    var byteCount: Int {
+        sources.values.reduce(0) { $0 + $1.tensors.values.reduce(0) { $0 + $1.byteCount } }
     }
 
     /// Does what `load` does, with the same errors, but reads no values and keeps nothing.

@@ -39,7 +39,7 @@ extension ModelDescription {
 }
 
 extension ModelDescription {
-    /// The tokenizers, and the text encoders with their weights packed.
+    /// The tokenizers, and the text encoders.
     ///
     /// - Parameter words: learnt ones that prompts may hold
     func readers(
@@ -59,20 +59,23 @@ extension ModelDescription {
 }
 
 extension Networks {
-    /// Packs the weights of all parts for the machine.
+    /// Makes sure that the weights of all parts are whole, and packs for the machine those that are to be packed at
+    /// loading.
     ///
     /// - Parameters:
     ///   - words: learnt ones that prompts may hold
-    ///   - vaeCompute: where the VAE will run
+    ///   - textCompute: where the text encoders will run
+    ///   - compute: where the UNet will
+    ///   - vaeCompute: where the VAE will
     init(
-        _ description: ModelDescription, _ parts: ModelParts, words: [TextualInversion] = [], _ compute: Compute,
-        vae vaeCompute: Compute, _ watch: LoadWatch? = nil
+        _ description: ModelDescription, _ parts: ModelParts, words: [TextualInversion] = [],
+        text textCompute: Compute, _ compute: Compute, vae vaeCompute: Compute, _ watch: LoadWatch? = nil
     ) throws {
-        texts = try description.readers(parts, words: words, compute, watch)
-        watch?.lap("packing the text")
+        texts = try description.readers(parts, words: words, textCompute, watch)
+        watch?.lap("reading the text")
         unet = try parts.unet(description.unet, compute)
         watch?.lap("packing the UNet")
         vae = try parts.vae(description.vae, vaeCompute)
-        watch?.lap("packing the VAE")
+        watch?.lap("reading the VAE")
     }
 }

@@ -69,7 +69,7 @@ struct PreparedRequest {
             throw usage("a guidance rescale of \(request.guidanceRescale) is out of range; give 0 to 1")
         }
         try Self.checkConditions(request, description, hasRefiner: hasRefiner)
-        guidanceScale = request.guidanceScale ?? description.guidanceScale ?? 7
+        guidanceScale = request.guidanceScale ?? description.usualGuidance
         guard guidanceScale.isFinite, (0...1000).contains(guidanceScale) else {
             throw usage("a guidance scale of \(guidanceScale) is out of range; give 0 to 1000, 1 for none")
         }
@@ -91,7 +91,7 @@ struct PreparedRequest {
         }
         let refinerStart = request.refinerStart ?? 0.8
         guard hasRefiner || request.refinerStart == nil else {
-            throw usage("there is no refiner that could start: give its folder with --refiner")
+            throw usage("there is no refiner that could start: give one with --refiner")
         }
         guard (0...1).contains(refinerStart) else {
             throw usage("a refiner's start of \(refinerStart) is out of range; give 0 to 1, usually 0.8")

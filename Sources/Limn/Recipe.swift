@@ -17,6 +17,8 @@ public struct Recipe: Sendable {
     public var taesdName: String? { isExact ? stored.taesd : nil }
     /// The fingerprint of the refiner that finished it; nil if none did.
     public var refinerFingerprint: String? { stored.refiner }
+    /// The files of learnt words that its prompts could hold.
+    public var embeddings: [String] { stored.embeddings ?? [] }
     /// The arithmetic that it was drawn with; nil if the file does not say.
     public var precision: Precision? { stored.precision.flatMap(Precision.init(rawValue:)) }
     /// Whether the file holds Limn's exact form, so that the picture comes out the same to the bit.
@@ -143,6 +145,8 @@ struct StoredRequest: Codable, Equatable {
     var latents: String?
     /// nil: none.
     var loras: [StoredLoRA]?
+    /// Files of learnt words; nil: none.
+    var embeddings: [String]?
 
     init(
         _ request: Request, model: String, fingerprint: String, precision: Precision?, loras: [StoredLoRA] = []

@@ -10,12 +10,32 @@ struct Refiner: Sendable {
     let unet: UNet2DConditionModel
     let fingerprint: String
 
-    /// - Parameter words: learnt ones that prompts may hold
-    /// - Throws: `LimnError` if it does not go on from the first model's latents
+    /// - Parameters:
+    ///   - words: learnt ones that prompts may hold
+    ///   - textCompute: where its text encoder will run
     init(
-        path: String, of first: ModelDescription, words: [TextualInversion], _ compute: Compute
+        _ opened: OpenedRefiner, words: [TextualInversion], text textCompute: Compute, _ compute: Compute
     ) throws {
-        let description = try ModelDescription(folder: path)
+        description = opened.description
+        texts = try description.readers(opened.parts, words: words, textCompute)
+        unet = try opened.parts.unet(description.unet, compute)
+        fingerprint = opened.parts.fingerprint
+    }
+}
+
+/// A refiner that was found to fit, with nothing large read yet.
+struct OpenedRefiner {
+    let description: ModelDescription
+    var parts: ModelParts
+
+    /// - Parameters:
+    ///   - path: a folder or a file
+    ///   - tokenizer: of a file, if none lies beside it; nil for that of the first model, whose vocabulary is the same
+    /// - Throws: `LimnError` if it does not go on from the first model's latents
+    init(path: String, of first: ModelDescription, tokenizer: String?) throws {
+        let opened = try OpenedModel(
+            path: path, options: .init(usualTokenizer: tokenizer ?? first.texts.last?.tokenizer))
+        let description = opened.description
         guard first.isXL, description.isXL, first.input == .latents, description.input == .latents,
             description.vae.latentChannels == first.vae.latentChannels,
             description.vae.scalingFactor == first.vae.scalingFactor
@@ -27,10 +47,6 @@ struct Refiner: Sendable {
         guard description.scheduler.predictionType == first.scheduler.predictionType else {
             throw LimnError("\(path): the refiner predicts something else than \(first.name) does")
         }
-        let parts = try ModelParts(folder: description)
-        self.description = description
-        texts = try description.readers(parts, words: words, compute)
-        unet = try parts.unet(description.unet, compute)
-        fingerprint = parts.fingerprint
+        (self.description, parts) = (description, opened.parts)
     }
 }

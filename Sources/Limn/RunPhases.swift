@@ -32,7 +32,7 @@ extension Model {
             if let known = readers[isRefined] { return known }
             let description = isRefined ? refiner?.description ?? self.description : self.description
             let reader = PromptReader(
-                job, description, isRefined ? refiner?.texts ?? networks.texts : networks.texts, compute)
+                job, description, isRefined ? refiner?.texts ?? networks.texts : networks.texts, textCompute)
             readers[isRefined] = reader
             return reader
         }

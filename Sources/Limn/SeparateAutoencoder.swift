@@ -12,6 +12,10 @@ import Tensors
 struct SeparateAutoencoder {
     let path: String
     let config: any VAEConfig
+    /// Where the configuration lies; nil if there is none.
+    let configFile: String?
+    /// What shapes tell in its place, of an `AutoencoderKL`.
+    let told: [String: JSONValue]?
     let source: any TensorSource
 
     /// - Parameter usualScaling: the scaling factor of an `AutoencoderKL` that comes without a configuration
@@ -23,9 +27,11 @@ struct SeparateAutoencoder {
         }
         self.path = path
         let folder = isFolder ? try Self.folder(path) : Self.folder(ofPart: path)
+        configFile = folder.map { $0 + "/config.json" }
         if let folder {
             config = try AutoencoderClasses.config(try ConfigFile(path: folder + "/config.json"))
             source = try openTensors(folder: folder, base: ModelParts.Part.vae.base)
+            told = nil
         } else {
             let path = isFolder ? try Self.tinyDecoder(in: path) : path
             let file = try AutoencoderFile(try openTensors(file: path)) {
@@ -34,11 +40,14 @@ struct SeparateAutoencoder {
             let shapes = TensorShapes(file.source)
             source = file.source
             switch file.kind {
-            case .tiny: config = try AutoencoderTinyConfig(shapes)
+            case .tiny:
+                config = try AutoencoderTinyConfig(shapes)
+                told = nil
             case .kl:
                 let values = try AutoencoderShapes(shapes).config(
                     sampleSize: 512, scalingFactor: Double(usualScaling), isXL: false)
                 config = try AutoencoderConfig(ConfigFile(path: path, values: values))
+                told = values
             }
         }
     }
@@ -120,7 +129,7 @@ struct SeparateAutoencoder {
 
 extension ModelDescription {
     /// The scaling factor of the autoencoders of a model's kind.
-    private var usualScaling: Float { vae.drawsLatents ? vae.scalingFactor : isXL ? 0.13025 : 0.18215 }
+    var usualScaling: Float { vae.drawsLatents ? vae.scalingFactor : isXL ? 0.13025 : 0.18215 }
 
     /// Puts another autoencoder in the place of the model's own.
     ///

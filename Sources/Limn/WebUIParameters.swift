@@ -10,6 +10,7 @@ extension Model {
         stored.vae = vaeName
         if let tiny, !tiny.isForPreviewsOnly { stored.taesd = tiny.name }
         stored.refiner = refinerFingerprint
+        stored.embeddings = embeddings.isEmpty ? nil : embeddings
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let exact = String(decoding: try encoder.encode(stored), as: UTF8.self)

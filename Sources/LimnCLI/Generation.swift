@@ -1,3 +1,4 @@
+import Glibc
 import Limn
 
 /// One run of `limn generate`: flags become a request, events become progress and files.
@@ -53,9 +54,9 @@ struct Generation {
         options.lowMemory = flags.words.lowMemory
         options.refiner = flags.conditions.refiner
         if let from = flags.words.from, recipe?.refinerFingerprint != nil, options.refiner == nil {
-            throw LimnError("\(from) was finished by a refiner; give its folder with --refiner", isUsage: true)
+            throw LimnError("\(from) was finished by a refiner; give it with --refiner", isUsage: true)
         }
-        options.embeddings = flags.words.embeddings
+        options.embeddings = try embeddings(recipe)
         (options.loras, options.isLenientWithLoRAs) = (loras, flags.lora.isLenient)
         (options.tokenizer, options.prefersAverages) = (flags.words.checkpoint.tokenizer, flags.words.checkpoint.ema)
         (options.vae, options.taesd) = (flags.words.vae, flags.words.taesd)
@@ -63,8 +64,9 @@ struct Generation {
         try checkAutoencoders(recipe)
         // A picture is drawn again with the arithmetic that it was drawn with.
         if flags.machine.precision == nil, let own = recipe?.precision { options.precision = own }
-        let model = try await Model.load(from: path, options: options)
+        let model = try await Model.load(from: path, options: options, progress: display.loadingWeights)
         let loadSeconds = seconds(clock.now - start)
+        if recipe == nil, flags.sampling.steps == nil { request.steps = model.usualSteps(for: request) }
         display.loaded(seconds: loadSeconds)
         for text in warnings + model.warnings { display.warning(text) }
         if let expected = recipe?.modelFingerprint, expected != model.fingerprint {
@@ -128,6 +130,18 @@ struct Generation {
             }
         }
         display.note("latents: \(path)")
+    }
+
+    /// The learnt words that are given, else those that a picture was drawn with.
+    private func embeddings(_ recipe: Recipe?) throws -> [String] {
+        guard let recipe, flags.words.embeddings.isEmpty else { return flags.words.embeddings }
+        if let missing = recipe.embeddings.first(where: { access($0, R_OK) != 0 }) {
+            let all = recipe.embeddings.joined(separator: ", ")
+            throw LimnError(
+                "to draw \(flags.words.from ?? "the picture") again, the embedding \(missing) is needed, which is not "
+                    + "there; give all that it was drawn with by --embedding: \(all)", isUsage: true)
+        }
+        return recipe.embeddings
     }
 
     /// What decoded a picture that is to be drawn again must be given again.

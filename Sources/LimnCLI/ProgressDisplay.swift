@@ -18,6 +18,12 @@ final class ProgressDisplay {
 
     func loading(_ path: String) { stage("loading \(path)") }
 
+    /// Shows how much of the weights has been read, on a terminal.
+    var loadingWeights: @Sendable (LoadProgress) -> Void {
+        guard isTerminal, !isQuiet else { return { _ in } }
+        return { progress in Console.redraw("loading weights \(progress.percent) %") }
+    }
+
     func loaded(seconds: Double) {
         if !isTerminal { stage("loaded in \(Self.shown(seconds)) s") }
     }

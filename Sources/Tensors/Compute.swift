@@ -19,6 +19,8 @@ package final class Compute {
     package let weights: WeightStore?
     /// Memory of all weights packed so far, whether they are still in use or not.
     package internal(set) var packedByteCount = 0
+    /// Memory that the weights will take which are packed when they are used.
+    package internal(set) var deferredByteCount = 0
     /// Seconds and floating point operations by kind since the last reset; nil unless somebody wants to know.
     package var profile: Profile?
     /// Every convolution and linear layer, also while the arena is only planned; nil unless somebody wants to know.
@@ -55,13 +57,18 @@ package final class Compute {
     }
 
     /// The same threads and memory, with products of float32 operands: for a network that needs them.
-    package func exact() -> Compute { Compute(sharing: self) }
+    package func exact() -> Compute { Compute(sharing: self, operands: .float32, isCoarse: false, weights: weights) }
 
-    private init(sharing other: Compute) {
+    /// The same threads and memory, for a network whose weights are packed when they are used.
+    package func packing(into store: WeightStore) -> Compute {
+        Compute(sharing: self, operands: operands, isCoarse: isCoarse, weights: store)
+    }
+
+    private init(sharing other: Compute, operands: Element, isCoarse: Bool, weights: WeightStore?) {
         kernels = other.kernels
-        operands = .float32
-        isCoarse = false
-        weights = other.weights
+        self.operands = operands
+        self.isCoarse = isCoarse
+        self.weights = weights
         pool = other.pool
         arena = other.arena
         isCancelled = { other.isCancelled() }

@@ -80,6 +80,7 @@ package final class PackedWeights: @unchecked Sendable {
         if compute.weights != nil, parts.allSatisfy(\.isMapped) {
             memory = nil
             self.parts = parts
+            if !compute.arena.isPlanning { compute.deferredByteCount += byteCount }
             return
         }
         self.parts = []

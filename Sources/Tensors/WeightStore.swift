@@ -11,6 +11,8 @@ package final class WeightStore {
     private var kept: [ObjectIdentifier: Memory] = [:]
     private var shared: Memory?
 
+    package init(budget: Int = 0) { self.budget = budget }
+
     /// Forgets all packed weights: those of one network are of no use to the next.
     package func removeAll() {
         kept.removeAll(keepingCapacity: true)
@@ -20,7 +22,8 @@ package final class WeightStore {
 
     /// Room for one weight while nothing but a plan is made.
     func reserve(_ byteCount: Int) throws {
-        if byteCount > sharedBytes { shared = try Memory(byteCount: byteCount) }
+        // Where everything stays, nothing is shared.
+        if byteCount > sharedBytes, budget < .max { shared = try Memory(byteCount: byteCount) }
     }
 
     /// - Parameter pack: writes the packed weight to the memory that it is given

@@ -58,7 +58,7 @@ struct OriginalsTests {
         }
     }
 
-    @Test(arguments: ["sd1", "xl"])
+    @Test(arguments: ["sd1", "sd2", "xl"])
     func sameNamesAndShapesAtTrueSizes(_ name: String) throws {
         let text = try String(contentsOfFile: Fixtures.path("originals/names-\(name).txt"), encoding: .utf8)
         let halves = text.components(separatedBy: "\n\n").map { $0.split(separator: "\n") }

@@ -10,7 +10,7 @@ struct TorchFileTests {
 
     private static func path(_ name: String) -> String { Fixtures.path("Checkpoints/torch/" + name) }
 
-    private static let zips = ["zip-2.bin", "zip-3.bin", "zip-4.bin", "zip-5.bin", "lightning.ckpt"]
+    private static let zips = ["zip-2.bin", "zip-3.bin", "zip-4.bin", "zip-5.bin", "zip64.bin", "lightning.ckpt"]
     private static let streams = ["stream-1.ckpt", "stream-2.ckpt", "stream-4.ckpt"]
 
     /// Bit for bit, dtypes and shapes too.
@@ -98,7 +98,7 @@ struct TorchFileTests {
         #expect(try openTensors(folder: folder.path, base: "model").tensors.count == expected.tensors.count)
     }
 
-    @Test(arguments: ["zip-4.bin", "stream-2.ckpt", "tar.pt", "embedding.pt"])
+    @Test(arguments: ["zip-4.bin", "zip64.bin", "stream-2.ckpt", "tar.pt", "embedding.pt"])
     func everyTruncationIsRefused(name: String) throws {
         let whole = try Fixtures.bytes("Checkpoints/torch/" + name)
         let folder = try TemporaryFolder()

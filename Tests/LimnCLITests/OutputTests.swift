@@ -114,6 +114,7 @@ struct OutputTests {
         let outcome = try await runner.draw(["x", "--steps", "40", "-s", "5", "--sampler", "euler"])
         #expect(outcome.output == "output.png\n")
         #expect(!outcome.error.contains("\r") && !outcome.error.contains("\u{1B}"))
+        #expect(!outcome.error.contains("loading weights"))
         let steps = outcome.error.split(separator: "\n").filter { $0.contains(" step ") }
         #expect(steps.count == 10)
         #expect(steps.last?.hasPrefix("picture: step 40 of 40, ") == true)
@@ -131,6 +132,7 @@ struct OutputTests {
         let outcome = try await runner.shell(script, [CommandRunner.tinyModel])
         if outcome.status == 77 { return }
         #expect(outcome.status == 0, "\(outcome.error)")
+        #expect(outcome.output.contains("\rloading weights 100 %"))
         #expect(outcome.output.contains("\rdrawing ["))
         #expect(outcome.output.contains("5/5"))
         #expect(outcome.output.contains("output.png"))

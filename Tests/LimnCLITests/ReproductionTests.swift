@@ -106,6 +106,22 @@ struct ReproductionTests {
         #expect(try runner.bytes("first.png") == runner.bytes("second.png"))
     }
 
+    @Test func learntWordsAreFoundAgainOrAskedFor() async throws {
+        try runner.folder.write(Fixtures.bytes("embeddings-a/Leaf.safetensors"), to: "Leaf.safetensors")
+        let word = ["--embedding", "Leaf.safetensors"]
+        let first = try await runner.draw(["a red Leaf", "-s", "1", "-o", "first"] + word)
+        #expect(first.status == 0, "\(first.error)")
+        let from = ["-q", "--from", "first.png", "-m", CommandRunner.tinyModel, "-o"]
+        #expect(try await runner.run(from + ["second"]).status == 0)
+        #expect(try runner.bytes("first.png") == runner.bytes("second.png"))
+        try FileManager.default.moveItem(
+            atPath: runner.folder.file("Leaf.safetensors"), toPath: runner.folder.file("Moved.safetensors"))
+        expectFailure(try await runner.run(from + ["third"]), status: 64, "--embedding", "Leaf.safetensors")
+        // What is given is taken, here under the name that its file has now.
+        let moved = try await runner.run(from + ["fourth", "--embedding", "Moved.safetensors"])
+        #expect(moved.status == 0, "\(moved.error)")
+    }
+
     @Test func previewsAreRenewedAndNothingElseIsReplaced() async throws {
         let flags = ["--preview", "preview.png", "--taesd", Fixtures.path("tiny-b"), "--taesd-preview-only"]
         let plain = try await runner.draw(["a", "-s", "1", "--steps", "4", "-o", "plain"])

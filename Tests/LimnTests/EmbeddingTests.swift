@@ -11,6 +11,7 @@ import Testing
         ("embeddings-a", "pipeline-a", ["Leaf.safetensors"]),
         ("embeddings-b", "pipeline-b", ["learned_embeds.safetensors", "style.pt"]),
         ("embeddings-alt", "pipeline-alt", ["learned_embeds.bin"]),
+        ("embeddings-xl", "pipeline-xl", ["ink-style.safetensors"]),
     ]
 
     private func load(_ model: String, _ files: [String]) async throws -> Model {
@@ -42,6 +43,16 @@ import Testing
         let without = try #require(try await plain.generate(try reference.request(0)).first)
         let expected = try reference.latents.float32("\(reference.runs[0].name).latents")
         #expect(relativeError(without.latents?.values ?? [], expected) > 1e-2)
+    }
+
+    /// A picture tells which words it was drawn with.
+    @Test func aPictureNamesItsWords() async throws {
+        let file = Fixtures.path("embeddings-a/Leaf.safetensors")
+        let (folder, model) = (try TemporaryFolder(), try await load("pipeline-a", [file]))
+        try await model.generate(TinyModel.request())[0].write(to: folder.file("a.png"))
+        #expect(try Recipe(contentsOf: folder.file("a.png")).embeddings == [file])
+        try await TinyModel.load().generate(TinyModel.request())[0].write(to: folder.file("b.png"))
+        #expect(try Recipe(contentsOf: folder.file("b.png")).embeddings == [])
     }
 
     private func failure(_ model: String, _ files: [String]) async -> String {

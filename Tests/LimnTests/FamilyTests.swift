@@ -110,6 +110,35 @@ import Testing
         }
     }
 
+    /// Models that draw in few steps are known by their schedulers, and get what their makers recommend.
+    @Test func distilledModelsHaveStepsAndGuidanceOfTheirOwn() async throws {
+        let file = "scheduler/scheduler_config.json"
+        let folder = try edited("pipeline-a", file, "beta_start", "beta_start")
+        func load(_ spacing: String) async throws -> Model {
+            let config = """
+                {"_class_name": "EulerAncestralDiscreteScheduler", "beta_start": 0.00085, "beta_end": 0.012,
+                 "beta_schedule": "scaled_linear", "steps_offset": 1, "timestep_spacing": "\(spacing)"}
+                """
+            try folder.write(config.utf8, to: file)
+            return try await Model.load(from: folder.path, options: LoadOptions(threads: 1))
+        }
+        let (leading, turbo) = (try await load("leading"), try await load("trailing"))
+        let picture = try TinyModel.picture { _, _ in 9 }
+        let lcm = try await TinyModel.load("pipeline-lcm")
+        let usual = try await TinyModel.load("pipeline-a")
+        for (model, text, changed, guidance) in [
+            (lcm, 4, 4, Float(8.5)), (turbo, 1, 4, 1), (leading, 25, 25, 7), (usual, 25, 25, 7),
+        ] {
+            var asked = Request(prompt: "a photo of a cat")
+            #expect(model.usualSteps(for: asked) == text)
+            asked.initImage = picture
+            #expect(model.usualSteps(for: asked) == changed)
+            (asked.steps, asked.seed) = (changed == 25 ? 2 : changed, 1)
+            let drawn = try await model.generate(asked)[0]
+            #expect(drawn.request?.guidanceScale == guidance)
+        }
+    }
+
     @Test func aModelThatChangesPicturesKnowsNoStrengthAndNoMask() async throws {
         let model = try await TinyModel.load("pipeline-edit")
         let picture = try TinyModel.picture { _, _ in 9 }

@@ -10,7 +10,7 @@ import Testing
         let report = try await LoadBenchmark.run(model: Fixtures.path("pipeline-a"), options: options)
         #expect(
             report.stages.map(\.name).filter { $0 != "step" } == [
-                "program start", "opening", "tokenizer", "packing the text", "packing the UNet", "packing the VAE",
+                "program start", "opening", "tokenizer", "reading the text", "packing the UNet", "reading the VAE",
                 "text", "first step", "decoding",
             ])
         #expect(report.stages.count >= 11)

@@ -1,6 +1,6 @@
 """Learnt words (textual inversion) in the forms that people have, and runs with them, as diffusers draws them.
 
-Writes Tests/Fixtures/embeddings-{a,b,alt}: embeddings for pipeline-a, -b and -alt, and runs of those models.
+Writes Tests/Fixtures/embeddings-{a,b,alt,xl}: embeddings for pipeline-a, -b, -alt and -xl, and runs of those models.
 """
 
 import common  # first: it puts the path in order
@@ -12,6 +12,7 @@ import diffusers
 import torch
 from diffusers import AltDiffusionPipeline
 from diffusers.pipelines.deprecated.alt_diffusion.modeling_roberta_series import RobertaSeriesModelWithTransformation
+from safetensors.torch import load_file
 from transformers import XLMRobertaTokenizer
 
 import runs
@@ -93,7 +94,32 @@ def xlmr():
     ]), tokenizer, encoder, folder=name, prepare=lambda pipe: pipe.load_textual_inversion(word))
 
 
+def xl():
+    name = "embeddings-xl"
+    word = fixture(name, "ink-style.safetensors")
+    save_tensors({"clip_l": vectors([2, 24], 7).half(), "clip_g": vectors([2, 32], 8).half()}, word)
+
+    def prepare(pipe):
+        # As diffusers' documentation has it: each encoder is given its own.
+        own = load_file(word)
+        for key, encoder, tokenizer in [("clip_l", pipe.text_encoder, pipe.tokenizer),
+                                        ("clip_g", pipe.text_encoder_2, pipe.tokenizer_2)]:
+            pipe.load_textual_inversion(own[key], token="ink-style", text_encoder=encoder, tokenizer=tokenizer)
+        # With an `eos_token_id` of 2, as in the published configuration, transformers takes the largest id for a text's
+        # end, which a learnt word's is: it says of itself that this cannot work with new tokens.
+        for module in pipe.text_encoder_2.modules():
+            if hasattr(module, "eos_token_id"):
+                module.eos_token_id = pipe.tokenizer_2.eos_token_id
+
+    base = dict(width=64, height=64, steps=6, guidance_scale=5.0, scheduler="EulerDiscreteScheduler", overrides={})
+    runs.draw(os.path.join(FIXTURES, "pipeline-xl"), fixture(name), [
+        dict(base, name="word", seed=0, prompt="a photo of a cat, ink-style", negative_prompt="dark"),
+        dict(base, name="negative", seed=1, prompt="a house", negative_prompt="ink-style, dark"),
+    ], family="xl", prepare=prepare)
+
+
 if __name__ == "__main__":
     clip()
     t5()
     xlmr()
+    xl()

@@ -8,7 +8,8 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-HELPERS = {"common", "runs", "lowercasing", "make_fixtures", "check_conversions", "prompts"}
+HELPERS = {"common", "runs", "lowercasing", "make_fixtures", "check_conversions", "prompts",
+            "lora_common", "lora_trainers", "lora_lycoris", "lora_originals"}
 # Pipelines use the tokenizers' fixtures; the rest does not care.
 FIRST = ["tokenization", "tokenizers", "models", "pipelines"]
 

@@ -13,6 +13,7 @@ import struct
 import sys
 import tarfile
 import types
+import zipfile
 
 import numpy
 import torch
@@ -125,6 +126,23 @@ def write_tar(path, tensors):
         assert torch.equal(loaded[name], tensor), name
 
 
+def write_zip64(source, path):
+    """The same entries with every size, place and count in 64 bits, as in files beyond 4 GB."""
+    limits = zipfile.ZIP64_LIMIT, zipfile.ZIP_FILECOUNT_LIMIT
+    zipfile.ZIP64_LIMIT = zipfile.ZIP_FILECOUNT_LIMIT = 0
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(path, "w") as new:
+        for info in old.infolist():
+            with new.open(zipfile.ZipInfo(info.filename), "w", force_zip64=True) as entry:
+                entry.write(old.read(info))
+    zipfile.ZIP64_LIMIT, zipfile.ZIP_FILECOUNT_LIMIT = limits
+    with open(path, "rb") as file:
+        data = file.read()
+    assert b"PK\x06\x06" in data and b"PK\x06\x07" in data
+    loaded, expected = torch.load(path), torch.load(source)
+    assert all(torch.equal(value.float().nan_to_num(7), loaded[name].float().nan_to_num(7))
+               for name, value in expected.items())
+
+
 def main():
     os.makedirs(FOLDER, exist_ok=True)
     tensors = weights()
@@ -136,6 +154,7 @@ def main():
         torch.save(everything, f"{FOLDER}/zip-{protocol}.bin", pickle_protocol=protocol)
     # What 1.6 wrote: no byteorder.
     torch.save(everything, f"{FOLDER}/zip-2.bin", _disable_byteorder_record=True)
+    write_zip64(f"{FOLDER}/zip-2.bin", f"{FOLDER}/zip64.bin")
     for protocol in [1, 2, 4]:
         torch.save(checkpoint(tensors), f"{FOLDER}/stream-{protocol}.ckpt", pickle_protocol=protocol,
                    _use_new_zipfile_serialization=False)

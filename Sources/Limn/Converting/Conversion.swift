@@ -49,8 +49,7 @@ public struct Conversion: Sendable {
     public var output: String
     /// nil: each tensor stays what it is.
     public var type: NumberType?
-    /// A VAE to put in the place of the model's: a diffusers folder of one, or a file with its original or diffusers'
-    /// names.
+    /// A VAE to put in the place of the model's: a folder or a file, of diffusers or with the original code's names.
     public var vae: String?
     /// Merged into the weights, in this order; what they change is float32 unless another type is asked for.
     public var loras: [LoRA] = []
@@ -233,25 +232,28 @@ extension ModelContents {
         changes += loras.map { "merged: \($0.path), weight \($0.weight)" } + warnings
     }
 
-    /// Puts another VAE in the place of the model's.
+    /// Puts another VAE in the place of the model's: whatever `LoadOptions.vae` takes, but for a tiny one.
+    ///
+    /// - Throws: `LimnError` and the rooms' own errors: it is missing, tiny, not whole, or does not fit the model
     mutating func replaceVAE(_ path: String) throws {
-        var isFolder = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-            throw LimnError("\(path): there is no such VAE")
+        let other = try SeparateAutoencoder(path: path, usualScaling: description.usualScaling)
+        guard !(other.config is AutoencoderTinyConfig) else {
+            throw LimnError(
+                "\(path): this is a tiny autoencoder (TAESD), which stands in for a VAE when pictures are drawn "
+                    + "(--taesd); a model is written with a whole VAE", isUsage: true)
         }
-        let source: any TensorSource
-        if isFolder {
-            let inside = FileManager.default.fileExists(atPath: path + "/vae/config.json") ? path + "/vae" : path
-            source = try openTensors(folder: inside, base: CheckpointPart.vae.base)
-        } else {
-            let file = try openTensors(file: path)
-            source = try OriginalCheckpoint.autoencoder(in: file) ?? file
+        try other.check(fits: description)
+        let vae = try OriginalCheckpoint.current(.vae, other.source)
+        func check(_ config: any VAEConfig) throws {
+            try ModelParts(sources: [.vae: vae]).check(.vae, config.rules, config.autoencoder)
         }
-        let vae = try OriginalCheckpoint.current(.vae, source)
-        // The configuration stays the model's: another VAE fits it, or is refused.
-        let parts = ModelParts(sources: [.vae: vae])
-        let config = description.vae
-        try parts.check(.vae, config.rules, config.autoencoder)
+        // A file without a configuration is what the model's own says, where that fits: it knows more than shapes tell.
+        let keepsConfig = other.configFile == nil && (try? check(description.vae)) != nil
+        if !keepsConfig {
+            try check(other.config)
+            description.vae = other.config
+            configs[.vae] = try other.configFile.map(Self.object) ?? other.told
+        }
         sources[.vae] = vae
         leftOut.append("the model's own VAE; \(path) is in its place")
     }

@@ -55,7 +55,7 @@ struct ModelContents {
         try addFiles()
     }
 
-    private static func object(_ path: String) throws -> [String: JSONValue] {
+    static func object(_ path: String) throws -> [String: JSONValue] {
         guard let values = try? JSONDecoder().decode([String: JSONValue].self, from: try ConfigFile.data(path: path))
         else { throw LimnError("\(path): this is not a JSON object") }
         return values

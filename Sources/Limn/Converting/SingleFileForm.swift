@@ -87,9 +87,11 @@ struct SingleFileForm {
         (own.transformerLayers, other.transformerLayers) = ([], [])
         (own.reverseTransformerLayers, other.reverseTransformerLayers) = ([], [])
         guard own == other else { throw refuse("the UNet's configuration", "unusual", "a usual one") }
-        guard let vae = model.vae as? AutoencoderConfig else {
+        guard var vae = model.vae as? AutoencoderConfig else {
             throw refuse("the VAE's class", "AutoencoderTiny", "AutoencoderKL")
         }
+        // What overflows half precision goes without saying; what does not is none the worse for float32.
+        vae.needsFloat32 = (told.vae as? AutoencoderConfig)?.needsFloat32 ?? vae.needsFloat32
         guard told.vae as? AutoencoderConfig == vae else {
             let isScaled = told.vae.scalingFactor != model.vae.scalingFactor
             throw isScaled

@@ -14,9 +14,12 @@ package struct OpenedModel {
         package var tokenizer: String?
         /// Averaged weights (EMA) of a single file's UNet instead of the last ones.
         package var prefersAverages = false
+        /// What is taken where none is found for a single file.
+        package var usualTokenizer: String?
 
-        package init(tokenizer: String? = nil, prefersAverages: Bool = false) {
+        package init(tokenizer: String? = nil, prefersAverages: Bool = false, usualTokenizer: String? = nil) {
             (self.tokenizer, self.prefersAverages) = (tokenizer, prefersAverages)
+            self.usualTokenizer = usualTokenizer
         }
     }
 
@@ -33,7 +36,8 @@ package struct OpenedModel {
         }
         let source = try withLimnErrors { try openTensors(file: path) }
         let file = try SingleFile(source, prefersAverages: options.prefersAverages)
-        description = try ModelDescription(file, tokenizer: try TokenizerFolder.find(options.tokenizer, beside: path))
+        let tokenizer = try TokenizerFolder.find(options.tokenizer, beside: path, otherwise: options.usualTokenizer)
+        description = try ModelDescription(file, tokenizer: tokenizer)
         parts = ModelParts(sources: file.checkpoint.parts.mapValues { $0 as any TensorSource })
     }
 
@@ -69,10 +73,12 @@ package enum TokenizerFolder {
     package static let environmentVariable = "LIMN_TOKENIZER"
 
     /// Looked for in this order: the folder that was given; `tokenizer` in the model file's folder, or the folder itself;
-    /// what the environment names. Each may also be a whole model's folder, with the tokenizer in it.
+    /// what the environment names; `usual`. Each may also be a whole model's folder, with the tokenizer in it.
     ///
     /// - Throws: `LimnError` that says what to do
-    package static func find(_ given: String?, beside file: String) throws -> String {
+    package static func find(
+        _ given: String?, beside file: String, otherwise usual: String? = nil
+    ) throws -> String {
         if let given {
             if let found = tokenizer(in: given) { return found }
             throw LimnError(
@@ -85,6 +91,7 @@ package enum TokenizerFolder {
             if let found = tokenizer(in: named) { return found }
             throw LimnError("\(named): there is no tokenizer in the folder that \(environmentVariable) names")
         }
+        if let usual, let found = tokenizer(in: usual) { return found }
         throw LimnError(
             """
             \(file): a single file holds no tokenizer, and none lies beside it. Give the folder of a CLIP tokenizer \
