@@ -74,7 +74,7 @@ struct ModelErrorTests {
             ("model_index.json", "FluxPipeline", "StableDiffusionPipeline"),
             ("unet/config.json", "UNet3DConditionModel", "UNet2DConditionModel"),
             ("vae/config.json", "AsymmetricAutoencoderKL", "AutoencoderKL"),
-            ("scheduler/scheduler_config.json", "ScoreSdeVeScheduler", "DDIMScheduler"),
+            ("scheduler/scheduler_config.json", "FlowMatchEulerDiscreteScheduler", "DDIMScheduler"),
         ] {
             let runner = try CommandRunner()
             let model = try copy(in: runner.folder)
