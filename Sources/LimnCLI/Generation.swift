@@ -66,7 +66,12 @@ struct Generation {
         if flags.machine.precision == nil, let own = recipe?.precision { options.precision = own }
         let model = try await Model.load(from: path, options: options, progress: display.loadingWeights)
         let loadSeconds = seconds(clock.now - start)
-        if recipe == nil, flags.sampling.steps == nil { request.steps = model.usualSteps(for: request) }
+        if recipe == nil, flags.sampling.steps == nil {
+            // A file of prompts may say its own.
+            for index in requests.indices where requests[index].steps == Request(prompt: "").steps {
+                requests[index].steps = model.usualSteps(for: requests[index])
+            }
+        }
         display.loaded(seconds: loadSeconds)
         for text in warnings + model.warnings { display.warning(text) }
         if let expected = recipe?.modelFingerprint, expected != model.fingerprint {
