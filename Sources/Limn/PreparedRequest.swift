@@ -135,7 +135,8 @@ struct PreparedRequest {
         }
         if prompts.isComposed, guidance.perturbed != nil || guidance.selfAttentionScale != nil {
             throw usage(
-                "guidance by attention looks at one prompt: leave out AND and its weights, or --pag-scale and --sag-scale")
+                "guidance by attention looks at one prompt: leave out AND and its weights, or --pag-scale and --sag-scale"
+            )
         }
 
         initImage = try request.initImage.map { [width, height] in

@@ -54,7 +54,7 @@ import Testing
             var generator = GeneratorName.torch.generator(seed: 1)
             let values = StartingNoise(.torch, seed: 1, variation: (second, 0.3), size: size, seedSize: size)
                 .draw(from: &generator, in: pool).values
-            #expect(values.allSatisfy(\.isFinite))
+            #expect(values.allSatisfy { $0.isFinite })
         }
     }
 }
