@@ -251,6 +251,9 @@ struct PreparedRequest {
                         + "multiples of \(multiple), at most \(largestSide)")
             }
         }
+        if let amount = request.morph?.amount, !(0...1).contains(amount) {
+            throw usage("a morph's amount of \(amount) is out of range; give 0 to 1")
+        }
         if request.latents != nil, request.variation != nil || request.seedSize != nil {
             throw usage("starting noise is given, so a seed's variation or size has no use; leave one of them out")
         }

@@ -7,6 +7,8 @@ struct PromptPlan: Sendable {
         var negative: String
         /// One, or several that are put together.
         var positives: [String]
+        /// Where a single one is on the way to; nil: nowhere.
+        var target: String?
     }
 
     /// The most different stages of a run; each is kept in memory with all that the network makes of it.
@@ -29,16 +31,19 @@ struct PromptPlan: Sendable {
     init(_ request: Request, steps: Int) throws {
         do {
             try self.init(
-                request.prompt, request.negativePrompt, isWebUI: request.promptStyle == .webui, steps: max(1, steps))
+                request.prompt, request.negativePrompt, target: request.morph?.prompt,
+                isWebUI: request.promptStyle == .webui, steps: max(1, steps))
         } catch let error as PromptError {
             throw LimnError(error.description, isUsage: true)
         }
     }
 
-    private init(_ prompt: String, _ negativePrompt: String, isWebUI: Bool, steps: Int) throws {
+    private init(
+        _ prompt: String, _ negativePrompt: String, target: String?, isWebUI: Bool, steps: Int
+    ) throws {
         guard isWebUI else {
             weights = [1]
-            self.stages = [Stage(negative: negativePrompt, positives: [prompt])]
+            self.stages = [Stage(negative: negativePrompt, positives: [prompt], target: target)]
             stageOfStep = Array(repeating: 0, count: steps)
             return
         }
@@ -50,8 +55,15 @@ struct PromptPlan: Sendable {
             throw LimnError(
                 "the prompt is put together of \(parts.count); at most \(Self.mostStages) can be", isUsage: true)
         }
+        let targets = try target.map(ComposedPart.parse) ?? []
+        guard targets.isEmpty || (parts + targets).allSatisfy({ $0.weight == 1 }) && parts.count + targets.count == 2
+        else {
+            throw LimnError(
+                "prompts that AND puts together cannot be morphed: leave out AND and weights", isUsage: true)
+        }
         weights = parts.map { Float($0.weight) }
         let schedules = try parts.map { try PromptSchedule(parsing: $0.text).texts(steps: steps) }
+        let targetSchedule = try targets.first.map { try PromptSchedule(parsing: $0.text).texts(steps: steps) }
         let negative = try PromptSchedule(parsing: negativePrompt).texts(steps: steps)
         func text(_ texts: [(lastStep: Int, text: String)], _ step: Int) -> String {
             (texts.first { step <= $0.lastStep } ?? texts.last)?.text ?? ""
@@ -59,7 +71,9 @@ struct PromptPlan: Sendable {
         var stages: [Stage] = []
         var known: [Stage: Int] = [:]
         stageOfStep = try (1...steps).map { step in
-            let stage = Stage(negative: text(negative, step), positives: schedules.map { text($0, step) })
+            let stage = Stage(
+                negative: text(negative, step), positives: schedules.map { text($0, step) },
+                target: targetSchedule.map { text($0, step) })
             if let index = known[stage] { return index }
             guard stages.count < Self.mostStages else {
                 throw LimnError(

@@ -40,6 +40,23 @@ struct ReadTexts {
     var pooled: [[Float]]?
 }
 
+extension ReadTexts {
+    /// The last two texts as one, on the straight way from the first of them to the second.
+    fileprivate func withLastMorphed(_ amount: Float) throws -> ReadTexts {
+        func mixed(_ first: Float, _ second: Float) -> Float { (1 - amount) * first + amount * second }
+        let rows = states.batch - 1
+        var result = ReadTexts(states: try Tensor(rows: (0..<rows).map { $0 }, of: states))
+        let size = states.count / states.batch
+        let last = result.states.pointer + (rows - 1) * size
+        for index in 0..<size { last[index] = mixed(last[index], states.pointer[rows * size + index]) }
+        result.counts = counts.map { Array($0.prefix(rows)) }
+        if let pooled, pooled.count > rows {
+            result.pooled = pooled.prefix(rows - 1) + [zip(pooled[rows - 1], pooled[rows]).map(mixed)]
+        }
+        return result
+    }
+}
+
 extension [TextReader] {
     /// Reads texts as they are with every text encoder, and lays their states side by side.
     ///
@@ -181,11 +198,20 @@ extension ModelDescription {
         // As in diffusers, clip skip is for the prompt alone; the webui applies it to both.
         var spoken = stage.positives.map { SpokenText(name: "prompt", text: $0, clipSkip: job.request.clipSkip) }
         let positives = spoken.count
+        let target = stage.target.map {
+            SpokenText(name: "prompt of the morph", text: $0, clipSkip: job.request.clipSkip)
+        }
         let isNegativeZero = zeroesEmptyNegative && stage.negative.isEmpty
         if withNegative, !isNegativeZero {
             spoken.insert(SpokenText(name: "negative prompt", text: stage.negative), at: 0)
         }
-        let read = try reader.read(spoken, positives: positives, tell: tell)
+        var read: ReadTexts
+        if let target, let morph = job.request.morph {
+            read = try reader.read(spoken + [target], positives: positives + 1, tell: tell)
+            read = try read.withLastMorphed(Float(morph.amount))
+        } else {
+            read = try reader.read(spoken, positives: positives, tell: tell)
+        }
         var rows = (0..<spoken.count).map { Optional($0) }
         if withNegative, isNegativeZero { rows.insert(nil, at: 0) }
         // Told the negative prompt twice: without the picture, and with it.

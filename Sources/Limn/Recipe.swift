@@ -96,6 +96,7 @@ struct StoredRequest: Codable, Equatable {
     var precision: String?
     var prompt: String
     var negativePrompt: String
+    var morph: Morph?
     /// nil: plain.
     var promptStyle: PromptStyle?
     var emphasis: Emphasis?
@@ -168,7 +169,7 @@ struct StoredRequest: Codable, Equatable {
         guidance = request.guidance == GuidanceOptions() ? nil : request.guidance
         cacheInterval = request.cacheInterval == 1 ? nil : request.cacheInterval
         (seed, generator) = (request.seed, request.generator)
-        (variation, seedSize) = (request.variation, request.seedSize)
+        (variation, seedSize, morph) = (request.variation, request.seedSize, request.morph)
         (sampler, schedule, eta, clipSkip) = (request.sampler, request.schedule, request.eta, request.clipSkip)
         solver = request.solver == Request.Solver() ? nil : request.solver
         (strength, maskBlur) = (request.strength, request.maskBlur)
@@ -194,7 +195,7 @@ struct StoredRequest: Codable, Equatable {
         (request.guidanceEnd, request.cacheInterval) = (guidanceEnd ?? 1, cacheInterval ?? 1)
         request.guidance = guidance ?? GuidanceOptions()
         (request.seed, request.generator) = (seed, generator)
-        (request.variation, request.seedSize) = (variation, seedSize)
+        (request.variation, request.seedSize, request.morph) = (variation, seedSize, morph)
         (request.sampler, request.schedule, request.eta) = (sampler, schedule, eta)
         request.solver = solver ?? Request.Solver()
         (request.clipSkip, request.strength, request.maskBlur) = (clipSkip, strength, maskBlur)

@@ -9,6 +9,8 @@ public struct Request: Sendable, Equatable {
     public var prompt: String
     /// What to steer away from.
     public var negativePrompt = ""
+    /// A picture on the way from the prompt to another one.
+    public var morph: Morph?
     /// How both are read: as they are, or for weights and other signs.
     public var promptStyle = PromptStyle.plain
     /// What weights in them do; nil: what they do where the style comes from.
@@ -100,6 +102,15 @@ public struct PixelSize: Sendable, Equatable, Codable {
     public var height: Int
 
     public init(width: Int, height: Int) { (self.width, self.height) = (width, height) }
+}
+
+/// Another prompt, and how far towards it a picture is: what the text encoders say of both is mixed.
+public struct Morph: Sendable, Equatable, Codable {
+    public var prompt: String
+    /// 0…1: 0 is the request's own prompt, 1 this one.
+    public var amount: Double
+
+    public init(prompt: String, amount: Double) { (self.prompt, self.amount) = (prompt, amount) }
 }
 
 /// The noise of a second seed, mixed into the first one's.

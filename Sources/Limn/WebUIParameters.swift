@@ -42,6 +42,8 @@ extension StoredRequest {
             add("Variation seed", variation.seed.map(String.init))
             add("Variation seed strength", Self.shown(Float(variation.strength)))
         }
+        add("Morph to", morph?.prompt)
+        add("Morph amount", morph.map { Self.shown(Float($0.amount)) })
         add("Seed resize from", seedSize.map { "\($0.width)x\($0.height)" })
         add("Model", model)
         add("VAE", vae)

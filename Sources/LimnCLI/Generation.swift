@@ -4,13 +4,16 @@ import Limn
 /// One run of `limn generate`: flags become a request, events become progress and files.
 struct Generation {
     private let flags: GenerateCommand
+    private let way: MorphWay?
     private let names: OutputNames
     private let latentNames: OutputNames?
     private let previews: PreviewFile?
 
     /// Checks what can be checked before anything large is read.
-    init(_ flags: GenerateCommand) throws {
-        self.flags = flags
+    ///
+    /// - Parameter way: the frames to draw in the place of each picture
+    init(_ flags: GenerateCommand, along way: MorphWay? = nil) throws {
+        (self.flags, self.way) = (flags, way)
         guard flags.words.prompt == nil || flags.words.promptOption == nil else {
             throw LimnError("the prompt is given twice, by itself and with -p; give it once", isUsage: true)
         }
@@ -30,7 +33,9 @@ struct Generation {
             throw LimnError("--taesd-preview-only needs --taesd and --preview", isUsage: true)
         }
         previews = try PreviewFile(flags.output)
-        names = try OutputNames(flags.output.output ?? "output.png")
+        names = try OutputNames(
+            flags.output.output ?? (way == nil ? "output.png" : "frame-%03d.png"),
+            defaultStem: way == nil ? "output" : "frame-%03d")
         latentNames = try flags.output.saveLatents.map {
             try OutputNames($0, ending: ".safetensors", defaultStem: "latents")
         }
@@ -43,6 +48,7 @@ struct Generation {
         var (requests, warnings) = try flags.prompts.requests(given)
         let (loras, unlike) = try flags.lora.chosen(&requests, recipe)
         warnings += unlike
+        if let way { requests = try requests.flatMap(way.frames) }
         guard recipe != nil || !requests.contains(where: { $0.prompt.allSatisfy(\.isWhitespace) }) else {
             throw LimnError("the prompt is empty; say what to draw, such as: limn \"a red apple\"", isUsage: true)
         }

@@ -22,7 +22,7 @@ struct LimnCommand: AsyncParsableCommand {
         version: limnVersion,
         subcommands: [
             GenerateCommand.self, InfoCommand.self, InspectCommand.self, SamplersCommand.self, TokenizeCommand.self,
-            ConvertCommand.self, BenchCommand.self,
+            MorphCommand.self, ConvertCommand.self, BenchCommand.self,
         ],
         defaultSubcommand: GenerateCommand.self)
 }

@@ -19,6 +19,7 @@ struct ReferenceRun: Decodable, CustomStringConvertible {
     var guidanceEnd: Double?
     var cacheInterval: Int?
     var guidance: GuidanceOptions?
+    var morph: Morph?
     var imageGuidanceScale: Float?
     /// Height, width.
     var originalSize: [Int]?
@@ -37,7 +38,7 @@ struct ReferenceRun: Decodable, CustomStringConvertible {
     var picture: String?
 
     enum CodingKeys: String, CodingKey {
-        case name, mode, prompt, width, height, steps, eta, strength, seed, image, mask, picture, guidance
+        case name, mode, prompt, width, height, steps, eta, strength, seed, image, mask, picture, guidance, morph
         case negativePrompt = "negative_prompt"
         case guidanceScale = "guidance_scale"
         case guidanceRescale = "guidance_rescale"
@@ -66,6 +67,7 @@ struct ReferenceRun: Decodable, CustomStringConvertible {
         request.mask = try mask.map { try Picture(contentsOf: folder + "/" + $0) }
         request.strength = image == nil ? nil : strength
         request.guidance = guidance ?? GuidanceOptions()
+        request.morph = morph
         request.imageGuidanceScale = imageGuidanceScale
         request.originalSize = originalSize.map { PixelSize(width: $0[1], height: $0[0]) }
         request.crop = crop.map { PictureCrop(top: $0[0], left: $0[1]) }

@@ -127,7 +127,7 @@ def draw(model, folder, runs, prompt_of_check=None, family="sd", prepare=lambda 
     for run in runs:
         run = {**DEFAULTS, **run}
         run["eta"] = float(run["eta"])
-        assert not set(run) - {*DEFAULTS, *SHORTCUTS, *CONDITIONS, "guidance"}, run
+        assert not set(run) - {*DEFAULTS, *SHORTCUTS, *CONDITIONS, "guidance", "morph"}, run
         name = (pipelines or PIPELINES[family])[run["mode"]]
         pipe = getattr(diffusers, name)(**base.components, **options)
         pipe.set_progress_bar_config(disable=True)
