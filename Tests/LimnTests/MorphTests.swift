@@ -56,6 +56,6 @@ import Testing
         await #expect(throws: LimnError.self) { try await model.generate(request) }
         (request.promptStyle, request.morph) = (.webui, Morph(prompt: "a pear AND a plum", amount: 0.5))
         let error = await #expect(throws: LimnError.self) { try await model.generate(request) }
-        #expect(error?.message.contains("AND") == true)
+        #expect(error?.description.contains("AND") == true)
     }
 }

@@ -12,7 +12,7 @@ import Testing
         let both = try await model.generate(request)
         #expect(both.map { $0.request?.seed } == [7, 7])
         #expect(both.map { $0.request?.variation?.seed } == [11, 12])
-        (request.count, request.variation?.seed) = (1, 12)
+        (request.count, request.variation) = (1, Variation(seed: 12, strength: 0.4))
         let alone = try await model.generate(request)[0]
         #expect(try alone.pngData() == both[1].pngData())
         #expect(alone.pixels != both[0].pixels)
@@ -60,7 +60,7 @@ import Testing
             var request = TinyModel.request(steps: 1)
             change(&request)
             let error = await #expect(throws: LimnError.self) { try await model.generate(request) }
-            #expect(error?.message.contains(word) == true)
+            #expect(error?.description.contains(word) == true)
         }
     }
 }
