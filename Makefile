@@ -114,8 +114,8 @@ lint: ## check the formatting
 install: $(LIMN) ## install the program and its model: PREFIX=/usr/local
 	install -d "$(bin)" "$(share)/limn/weights" "$(share)/limn/tokenizer"
 	install -m 755 $(LIMN) "$(bin)/limn"
-	rm -rf "$(share)/limn/weights/icons-64"
-	cp -RP weights/icons-64 "$(share)/limn/weights/"
+	rm -rf "$(share)/limn/weights/icons-64" "$(share)/limn/weights/clip-tokenizer"
+	cp -RP weights/icons-64 weights/clip-tokenizer "$(share)/limn/weights/"
 	cp -RP tokenizer/. "$(share)/limn/tokenizer/"
 	chmod -R u=rwX,go=rX "$(share)/limn"
 	install -d "$(share)/bash-completion/completions" "$(share)/zsh/site-functions" \

@@ -4,7 +4,10 @@ import ArgumentParser
 struct CheckpointOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "The tokenizer for a checkpoint file, which has none. Default: beside the file, else $LIMN_TOKENIZER.",
+            """
+            The tokenizer for a checkpoint file, which has none. Default: beside the file, else $LIMN_TOKENIZER, else \
+            CLIP's, which comes with limn.
+            """,
             valueName: "folder"),
         completion: .directory)
     var tokenizer: String?
