@@ -1,6 +1,7 @@
-import Limn
 import TestSupport
 import Testing
+
+@testable import Limn
 
 @Suite(.serialized) struct MorphTests {
     /// Against diffusers' pipelines, given the mixture of what their encoders say.
@@ -11,9 +12,8 @@ import Testing
             from: Fixtures.path("pipeline-" + name), options: LoadOptions(threads: 2, precision: .float32))
         var worst = 0.0
         for (index, run) in reference.runs.enumerated() {
-            var request = try reference.request(index)
-            request.sampler = "ddim"
-            let latents = try #require(try await model.generate(request).first?.latents)
+            await model.use(reference.scheduler(index))
+            let latents = try #require(try await model.generate(try reference.request(index)).first?.latents)
             let error = relativeError(latents.values, try reference.latents.float32("\(run.name).latents"))
             #expect(error < 1e-4, "\(run.name)")
             worst = max(worst, error)

@@ -182,7 +182,7 @@ extension Model {
     /// A text's states, with weights as the webui reads them.
     fileprivate func states(of text: String, _ emphasis: Emphasis) throws -> (states: [Float], pooled: [Float]?) {
         let read = try networks.texts.readInChunks(
-            SpokenText(name: "prompt", text: text), .webui, emphasis, description, compute)
+            SpokenText(name: "prompt", text: text), .webui, emphasis, description, textCompute)
         return (read.states.values, read.pooled)
     }
 }

@@ -28,7 +28,8 @@ struct TokenLookup: Sendable {
     private func look(up id: Int, to row: UnsafeMutablePointer<Float>) throws {
         guard (0..<table.count).contains(id) else {
             throw ModelError(
-                "the tokenizer gave id \(id), but the text encoder knows \(table.count): they are not of one model")
+                "the tokenizer gave id \(id), but the text encoder knows \(table.count): they are not of one model; "
+                    + "--tokenizer gives another")
         }
         table.add(id, to: row)
     }
