@@ -34,7 +34,7 @@ def mixing(pipe, run):
 
 def morphs(name, family, runs):
     base = dict(prompt="a red apple on a green table", negative_prompt="blurry, ugly", steps=6, guidance_scale=5.0,
-                scheduler="DDIMScheduler")
+                scheduler="DDIMScheduler", overrides={"clip_sample": False})
     draw(fixture("pipeline-" + name), fixture("morph-" + name), [{**base, **run} for run in runs], family=family,
          around=mixing)
 

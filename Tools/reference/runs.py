@@ -165,7 +165,7 @@ def draw(model, folder, runs, prompt_of_check=None, family="sd", prepare=lambda 
         run["call"] = (f"pipe = {name}.from_pretrained(folder, dtype=torch.float32); "
                        f"pipe.scheduler = {run['scheduler']}.from_config(scheduler_config); "
                        f"pipe({named}, output_type='latent', generator=torch.Generator('cpu').manual_seed({run['seed']}))")
-        written.append({key: run[key] for key in (*DEFAULTS, *SHORTCUTS, *CONDITIONS, "guidance") if key in run})
+        written.append({key: run[key] for key in (*DEFAULTS, *SHORTCUTS, *CONDITIONS, "guidance", "morph") if key in run})
     save_json(written, os.path.join(folder, "runs.json"))
     save_tensors(tensors, os.path.join(folder, "runs.safetensors"))
     if prompt_of_check:
