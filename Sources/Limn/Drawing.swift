@@ -60,7 +60,7 @@ extension Model {
                         previews.keep(denoised.x0)
                         return denoised
                     },
-                    noise: { generator.normal(in: start.latents.pool) },
+                    noise: NoiseSource(path: job.brownianPath(own)) { generator.normal(in: start.latents.pool) },
                     afterStep: { step, x in
                         let now = Compute.seconds
                         let done = step - job.firstStep + 1

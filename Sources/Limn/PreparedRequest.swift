@@ -259,6 +259,11 @@ struct PreparedRequest {
         }
     }
 
+    /// The path of a picture's noise, if one is asked for.
+    func brownianPath(_ own: Request) -> BrownianSeed? {
+        request.tuning.brownianNoise == true ? BrownianSeed(generator, seed: own.seed ?? 0) : nil
+    }
+
     /// What one picture of the run is by itself.
     func alone(_ index: Int) throws -> Request {
         var own = request

@@ -16,6 +16,9 @@ public struct SamplerTuning: Sendable, Equatable, Codable {
     public var zeroSNR: Bool?
     /// What noise is multiplied with that samplers add on the way, 0…2 (k-diffusion's s_noise).
     public var noiseFactor: Double?
+    /// Whether the noise on the way is that of one Brownian path, however it is cut into steps, for dpm++sde, dpm++2m_sde
+    /// and dpm++3m_sde: as k-diffusion, the webui and ComfyUI have it. nil: it is drawn anew in every step.
+    public var brownianNoise: Bool?
     /// Noise that Euler's, Heun's and DPM2's steps add and take away again, shared out among them, 0…1000 (s_churn of
     /// Karras et al. 2022).
     public var churn: Double?
@@ -48,7 +51,7 @@ extension SamplerTuning {
     ///
     /// - Throws: `LimnError` for one that needs another
     func apply(to settings: inout SamplerSettings) throws {
-        settings.noiseFactor = noiseFactor
+        (settings.noiseFactor, settings.brownianNoise) = (noiseFactor, brownianNoise)
         if let churn {
             if let churnHighest, !churnHighest.isFinite {
                 throw LimnError("the highest σ of the churn must be a number", isUsage: true)

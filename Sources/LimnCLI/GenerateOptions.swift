@@ -181,7 +181,7 @@ struct SamplingOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Noise added on the way, 0 to 1. (default: the sampler's own; 0 for ddim, 1 for euler_a)",
+            "Noise added on the way, 0 to 1, for samplers that take it. (default: their own; 0 for ddim, 1 for euler_a)",
             valueName: "0…1"))
     var eta: Float?
 

@@ -54,7 +54,6 @@ struct RequestBuilder {
         set(\.aestheticScore, flags.conditions.aestheticScore)
         set(\.negativeAestheticScore, flags.conditions.negativeAestheticScore)
         set(\.generator, flags.sampling.rng)
-        set(\.eta, flags.sampling.eta)
         set(\.clipSkip, flags.sampling.clipSkip)
         set(\.vaeTiling, flags.sampling.vaeTiling)
         set(\.prediction, flags.sampling.prediction)
@@ -62,9 +61,10 @@ struct RequestBuilder {
         if let sampler = flags.sampling.sampler {
             request.sampler = sampler
             // A recipe's schedule belongs to its sampler, and so do its solver's settings; another may not take them.
-            request.schedule = nil
+            (request.schedule, request.eta) = (nil, nil)
             request.solver = Request.Solver()
         }
+        set(\.eta, flags.sampling.eta)
         flags.solver.apply(to: &request)
         set(\.schedule, flags.sampling.schedule)
         if let seed = flags.sampling.seed { request.seed = seed.number }

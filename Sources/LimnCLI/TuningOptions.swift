@@ -34,6 +34,14 @@ struct TuningOptions: ParsableArguments {
             "Factor of the noise that samplers add on the way, 0 to 2. (default: 1)", valueName: "factor"))
     var sNoise: Double?
 
+    @Flag(
+        inversion: .prefixedNo,
+        help: """
+            dpm++sde, dpm++2m_sde, dpm++3m_sde: noise of one path, however it is cut into steps, as the webui and \
+            ComfyUI have it. (default: drawn anew in every step)
+            """)
+    var brownianNoise: Bool?
+
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
@@ -84,6 +92,7 @@ struct TuningOptions: ParsableArguments {
         set(\.noiseSchedule, noiseSchedule)
         set(\.zeroSNR, zeroSNR)
         set(\.noiseFactor, sNoise)
+        set(\.brownianNoise, brownianNoise)
         set(\.churn, sChurn)
         set(\.churnLowest, sTmin)
         set(\.churnHighest, sTmax)

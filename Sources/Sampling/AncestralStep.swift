@@ -7,7 +7,7 @@ struct AncestralStep {
 
     /// - Parameter eta: how much of the noise is added: 1 all, 0 none.
     init(from: Double, to: Double, eta: Double) {
-        up = min(to, eta * (to * to * (from * from - to * to) / (from * from)).squareRoot())
+        up = min(to, eta * (to * to * max(from * from - to * to, 0) / (from * from)).squareRoot())
         down = (to * to - up * up).squareRoot()
     }
 }

@@ -19,12 +19,12 @@ struct DDIM: Sampler {
         levels = path.levels
         steps = path.timesteps.map { (path.alpha(at: $0), path.alpha(at: $0 - train / count)) }
         limit = SampleLimit(config, clips: true)
-        eta = Double(settings.eta ?? 0)
+        eta = AddedNoise(settings, usualEta: 0).eta
     }
 
     func sample(
         _ x: Sample, from firstStep: Int, denoise: (Sample, NoiseLevel) throws -> Denoised,
-        noise: () -> Sample, afterStep: (Int, Sample) throws -> Sample
+        noise: NoiseSource, afterStep: (Int, Sample) throws -> Sample
     ) throws -> Sample {
         var x = x
         for index in firstStep..<levels.count {
@@ -44,6 +44,6 @@ struct DDIM: Sampler {
 extension SamplerName {
     static let ddim = SamplerName(
         "ddim", webui: "DDIM", classes: ["DDIMScheduler"], order: 1, takesSchedule: false,
-        use: "deterministic, good in 20 to 50 steps; --eta 1 adds noise"
+        options: .eta, use: "deterministic, good in 20 to 50 steps; --eta 1 adds noise"
     ) { try DDIM($0) }
 }

@@ -35,7 +35,7 @@ struct DEIS: Sampler {
 
     func sample(
         _ x: Sample, from firstStep: Int, denoise: (Sample, NoiseLevel) throws -> Denoised,
-        noise: () -> Sample, afterStep: (Int, Sample) throws -> Sample
+        noise: NoiseSource, afterStep: (Int, Sample) throws -> Sample
     ) throws -> Sample {
         let weights = (firstStep..<levels.count).map { self.weights(at: $0, from: firstStep) }
         var x = x

@@ -1,10 +1,8 @@
 /// DPM-Solver-2 with the step's middle in log σ, and the stochasticity of Karras et al. 2022, algorithm 2 (k-diffusion's
 /// sample_dpm_2); diffusers' KDPM2DiscreteScheduler.
-struct DPM2: Sampler {
-    private let path: SigmaPath
+struct DPM2: SigmaPathSampler {
+    let path: SigmaPath
     private let churning: Churning?
-    var levels: [NoiseLevel] { path.levels }
-    var initialNoiseScale: Float { path.initialNoiseScale }
 
     init(_ settings: SamplerSettings) throws {
         path = try SigmaPath(settings, .init(defaultBetas: (0.00085, 0.012), roundsKarras: true))
@@ -13,7 +11,7 @@ struct DPM2: Sampler {
 
     func sample(
         _ x: Sample, from firstStep: Int, denoise: (Sample, NoiseLevel) throws -> Denoised,
-        noise: () -> Sample, afterStep: (Int, Sample) throws -> Sample
+        noise: NoiseSource, afterStep: (Int, Sample) throws -> Sample
     ) throws -> Sample {
         var x = x
         for index in firstStep..<levels.count {

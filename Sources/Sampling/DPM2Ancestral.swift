@@ -1,35 +1,30 @@
 /// DPM-Solver-2 to a lower σ than the next, then noise up to it (k-diffusion's sample_dpm_2_ancestral); diffusers'
 /// KDPM2AncestralDiscreteScheduler.
-struct DPM2Ancestral: Sampler {
-    private let path: SigmaPath
-    /// How much of the ancestral noise is added: 1 all, 0 none.
-    private let eta: Double
-    private let noiseFactor: Double
-    var levels: [NoiseLevel] { path.levels }
-    var initialNoiseScale: Float { path.initialNoiseScale }
+struct DPM2Ancestral: SigmaPathSampler {
+    let path: SigmaPath
+    private let added: AddedNoise
 
     init(_ settings: SamplerSettings) throws {
         path = try SigmaPath(settings, .init(defaultBetas: (0.00085, 0.012), roundsKarras: true))
-        eta = Double(settings.eta ?? 1)
-        noiseFactor = settings.noiseFactor ?? 1
+        added = AddedNoise(settings)
     }
 
     func sample(
         _ x: Sample, from firstStep: Int, denoise: (Sample, NoiseLevel) throws -> Denoised,
-        noise: () -> Sample, afterStep: (Int, Sample) throws -> Sample
+        noise: NoiseSource, afterStep: (Int, Sample) throws -> Sample
     ) throws -> Sample {
         var x = x
         for index in firstStep..<levels.count {
             let level = levels[index]
             let from = Double(level.sigma)
-            let step = AncestralStep(from: from, to: Double(path.sigmas[index + 1]), eta: eta)
+            let step = AncestralStep(from: from, to: Double(path.sigmas[index + 1]), eta: added.eta)
             let slope = SigmaPath.slope(of: x, to: try denoise(x, level).x0, at: level)
             if step.down > 0 {
                 let middle = path.level(of: (from * step.down).squareRoot())
                 let halfway = x + (middle.sigma - level.sigma) * slope
                 let second = SigmaPath.slope(of: halfway, to: try denoise(halfway, middle).x0, at: middle)
                 x += (step.down - from) * second
-                x += step.up * noiseFactor * noise()
+                x += step.up * added.factor * noise()
             } else {
                 x += (step.down - from) * slope
             }
@@ -43,6 +38,6 @@ extension SamplerName {
     static let dpm2Ancestral = SamplerName(
         "dpm2_a", webui: "DPM2 a", aliases: ["dpm_2_ancestral", "k_dpm_2_a", "sample_dpm_2_ancestral"],
         classes: ["KDPM2AncestralDiscreteScheduler"], order: 2, evaluations: 2, isStochastic: true,
-        options: .noiseFactor, use: "DPM2 with new noise in every step: varied, never settles"
+        options: [.eta, .noiseFactor], use: "DPM2 with new noise in every step: varied, never settles"
     ) { try DPM2Ancestral($0) }
 }

@@ -9,14 +9,11 @@
 /// DPM-Solver-23: the step is as long as the difference of a second and a third order allows (Lu et al. 2022, appendix C;
 /// k-diffusion's sample_dpm_adaptive). It ends at the training's lowest σ, as there; how many steps that takes is its own
 /// affair, and the steps asked for only say where a picture is begun from.
-struct DPMAdaptive: Sampler {
-    private let path: SigmaPath
+struct DPMAdaptive: SigmaPathSampler {
+    let path: SigmaPath
     private let solver: SinglestepSolver
     private let tolerance: Tolerance
-    private let eta: Double
-    private let noiseFactor: Double
-    var levels: [NoiseLevel] { path.levels }
-    var initialNoiseScale: Float { path.initialNoiseScale }
+    private let added: AddedNoise
 
     /// How often the network may be run.
     private static let evaluationLimit = 1000
@@ -27,13 +24,12 @@ struct DPMAdaptive: Sampler {
         path = try SigmaPath(starts, .init(rescalesToZeroSNR: true))
         solver = SinglestepSolver(path: path)
         tolerance = settings.tolerance ?? Tolerance()
-        eta = Double(settings.eta ?? 0)
-        noiseFactor = settings.noiseFactor ?? 1
+        added = AddedNoise(settings, usualEta: 0)
     }
 
     func sample(
         _ x: Sample, from firstStep: Int, denoise: (Sample, NoiseLevel) throws -> Denoised,
-        noise: () -> Sample, afterStep: (Int, Sample) throws -> Sample
+        noise: NoiseSource, afterStep: (Int, Sample) throws -> Sample
     ) throws -> Sample {
         var x = x
         var earlier = x  // the lower order's x after the last step that was taken
@@ -46,9 +42,9 @@ struct DPMAdaptive: Sampler {
                 throw SamplingError.tooManyEvaluations(limit: Self.evaluationLimit)
             }
             let to = min(end, t + h)
-            let step = AncestralStep(from: exp(-t), to: exp(-to), eta: eta)
-            let next = eta > 0 ? min(-log(step.down), end) : to
-            let up = eta > 0 ? max(exp(-2 * to) - exp(-2 * next), 0).squareRoot() : 0
+            let step = AncestralStep(from: exp(-t), to: exp(-to), eta: added.eta)
+            let next = added.eta > 0 ? min(-log(step.down), end) : to
+            let up = added.eta > 0 ? max(exp(-2 * to) - exp(-2 * next), 0).squareRoot() : 0
 
             let epsilon = try solver.epsilon(x, t, denoise)
             let third = t + (next - t) / 3
@@ -60,12 +56,12 @@ struct DPMAdaptive: Sampler {
 
             // An integral controller of the step's length, which changes by a factor of arctan's range at most.
             let error = difference(low, high, earlier)
-            let factor = 1 + atan(pow(1 / (error + 1e-8), 1 / (eta > 0 ? 1.5 : 3)) - 1)
+            let factor = 1 + atan(pow(1 / (error + 1e-8), 1 / (added.eta > 0 ? 1.5 : 3)) - 1)
             h *= factor
             guard factor >= 0.81 else { continue }
             earlier = low
             x = high
-            if eta > 0 { x += up * noiseFactor * noise() }
+            if added.eta > 0 { x += up * added.factor * noise() }
             t = to
             x = try afterStep(place(t, from: start, to: end, firstStep), x)
         }
@@ -101,7 +97,7 @@ extension SamplerName {
     static let dpmAdaptive = SamplerName(
         "dpm_adaptive", webui: "DPM adaptive", aliases: ["k_dpm_ad", "sample_dpm_adaptive"], order: 3,
         evaluations: nil, takesSchedule: false, takesSpacing: false, keepsToLevels: false,
-        options: [.noiseFactor, .tolerance],
+        options: [.eta, .noiseFactor, .tolerance],
         use: "chooses its steps by a tolerance; three evaluations each"
     ) { try DPMAdaptive($0) }
 }

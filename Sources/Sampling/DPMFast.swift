@@ -15,8 +15,7 @@ struct DPMFast: Sampler {
     private let solver: SinglestepSolver
     /// Of each level.
     private let orders: [Int]
-    private let eta: Double
-    private let noiseFactor: Double
+    private let added: AddedNoise
     var initialNoiseScale: Float { path.initialNoiseScale }
 
     init(_ settings: SamplerSettings) throws {
@@ -41,22 +40,21 @@ struct DPMFast: Sampler {
                 path.level(of: exp(-(from + (to - from) * Double($0) / Double(steps))))
             }
         self.orders = [Int](repeating: 1, count: first) + orders
-        eta = Double(settings.eta ?? 0)
-        noiseFactor = settings.noiseFactor ?? 1
+        added = AddedNoise(settings, usualEta: 0)
     }
 
     func sample(
         _ x: Sample, from firstStep: Int, denoise: (Sample, NoiseLevel) throws -> Denoised,
-        noise: () -> Sample, afterStep: (Int, Sample) throws -> Sample
+        noise: NoiseSource, afterStep: (Int, Sample) throws -> Sample
     ) throws -> Sample {
         var x = x
         for index in firstStep..<levels.count {
             let (from, to) = (Double(levels[index].sigma), self.end(of: index))
-            let step = AncestralStep(from: from, to: to, eta: eta)
+            let step = AncestralStep(from: from, to: to, eta: added.eta)
             let (t, end) = (-log(from), -log(path.table.lowest))
             // The noise brings x to where it ought to be, also where the step stops at the end.
-            let next = eta > 0 ? min(-log(step.down), end) : -log(to)
-            let up = eta > 0 ? max(to * to - exp(-2 * next), 0).squareRoot() : 0
+            let next = added.eta > 0 ? min(-log(step.down), end) : -log(to)
+            let up = added.eta > 0 ? max(to * to - exp(-2 * next), 0).squareRoot() : 0
 
             let epsilon = try solver.epsilon(x, t, denoise)
             switch next > t ? orders[index] : 1 {
@@ -73,7 +71,7 @@ struct DPMFast: Sampler {
                 let inner = try solver.epsilon(there, third, denoise)
                 x = try solver.third(x, epsilon, inner: inner, from: t, to: next, denoise)
             }
-            if eta > 0 { x += up * noiseFactor * noise() }
+            if added.eta > 0 { x += up * added.factor * noise() }
             x = try afterStep(index, x)
         }
         return x
@@ -88,7 +86,7 @@ struct DPMFast: Sampler {
 extension SamplerName {
     static let dpmFast = SamplerName(
         "dpm_fast", webui: "DPM fast", aliases: ["k_dpm_fast", "sample_dpm_fast"], order: 3, takesSchedule: false,
-        takesSpacing: false, options: .noiseFactor,
+        takesSpacing: false, options: [.eta, .noiseFactor],
         use: "third order in few long steps; as many evaluations as steps"
     ) { try DPMFast($0) }
 }

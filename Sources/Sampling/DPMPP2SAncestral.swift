@@ -8,29 +8,24 @@
 
 /// DPM-Solver++(2S) to a lower σ than the next, then noise up to it (Lu et al. 2022, algorithm 1, with r = ½; k-diffusion's
 /// sample_dpmpp_2s_ancestral).
-struct DPMPP2SAncestral: Sampler {
-    private let path: SigmaPath
-    /// How much of the ancestral noise is added: 1 all, 0 none.
-    private let eta: Double
-    private let noiseFactor: Double
-    var levels: [NoiseLevel] { path.levels }
-    var initialNoiseScale: Float { path.initialNoiseScale }
+struct DPMPP2SAncestral: SigmaPathSampler {
+    let path: SigmaPath
+    private let added: AddedNoise
 
     init(_ settings: SamplerSettings) throws {
         path = try SigmaPath(settings, .init(rescalesToZeroSNR: true))
-        eta = Double(settings.eta ?? 1)
-        noiseFactor = settings.noiseFactor ?? 1
+        added = AddedNoise(settings)
     }
 
     func sample(
         _ x: Sample, from firstStep: Int, denoise: (Sample, NoiseLevel) throws -> Denoised,
-        noise: () -> Sample, afterStep: (Int, Sample) throws -> Sample
+        noise: NoiseSource, afterStep: (Int, Sample) throws -> Sample
     ) throws -> Sample {
         var x = x
         for index in firstStep..<levels.count {
             let level = levels[index]
             let (from, to) = (Double(level.sigma), Double(path.sigmas[index + 1]))
-            let step = AncestralStep(from: from, to: to, eta: eta)
+            let step = AncestralStep(from: from, to: to, eta: added.eta)
             let x0 = try denoise(x, level).x0
             if step.down > 0 {
                 // In t = −log σ, over which x₀ is integrated exactly.
@@ -42,7 +37,7 @@ struct DPMPP2SAncestral: Sampler {
             } else {
                 x += (step.down - from) * SigmaPath.slope(of: x, to: x0, at: level)
             }
-            if to > 0 { x += step.up * noiseFactor * noise() }
+            if to > 0 { x += step.up * added.factor * noise() }
             x = try afterStep(index, x)
         }
         return x
@@ -53,7 +48,7 @@ extension SamplerName {
     static let dpmpp2sAncestral = SamplerName(
         "dpm++2s_a", webui: "DPM++ 2S a",
         aliases: ["dpmpp_2s_ancestral", "k_dpmpp_2s_a", "sample_dpmpp_2s_ancestral"], order: 2, evaluations: 2,
-        isStochastic: true, options: .noiseFactor,
+        isStochastic: true, options: [.eta, .noiseFactor],
         use: "two evaluations and new noise a step: varied, never settles"
     ) { try DPMPP2SAncestral($0) }
 }

@@ -9,7 +9,7 @@ struct DPMSolver: Sampler {
     private let limit: SampleLimit
     private let config: SchedulerConfig
     private let highestOrder: Int
-    private let noiseFactor: Double
+    private let added: AddedNoise
 
     init(_ settings: SamplerSettings, _ algorithm: DPMAlgorithm) throws {
         var settings = settings
@@ -25,9 +25,9 @@ struct DPMSolver: Sampler {
             })
         levels = path.levels
         points = path.points
-        self.algorithm = algorithm
+        added = AddedNoise(settings)
+        self.algorithm = algorithm == .sde && added.eta == 0 ? .ode : algorithm
         limit = SampleLimit(config, clips: nil)
-        noiseFactor = settings.noiseFactor ?? 1
         let order = settings.solver.order ?? config.solverOrder
         // diffusers' third order has a wrong sign for the SDE on x₀ (its last weight does not vanish with the step), and
         // none for that on ε.
@@ -36,16 +36,16 @@ struct DPMSolver: Sampler {
 
     func sample(
         _ x: Sample, from firstStep: Int, denoise: (Sample, NoiseLevel) throws -> Denoised,
-        noise: () -> Sample, afterStep: (Int, Sample) throws -> Sample
+        noise: NoiseSource, afterStep: (Int, Sample) throws -> Sample
     ) throws -> Sample {
+        let noise = noise.along(points[firstStep...].map(\.exploding), in: x.pool)
         var x = x
         var history = History(limit: 3)  // predictions of x₀, or of ε
         for index in firstStep..<levels.count {
             let denoised = try denoise(x, levels[index])
-            history.add(
-                algorithm.predictsNoise
-                    ? limit.noise(of: denoised, in: x, at: levels[index]) : limit.applied(to: denoised.x0))
-            let drawn = algorithm.isStochastic ? noise() : nil
+            history.add(limit.prediction(of: denoised, in: x, at: levels[index], isNoise: algorithm.predictsNoise))
+            let (from, to) = (points[index].exploding, points[index + 1].exploding)
+            let drawn = algorithm.isStochastic ? noise(from: Double(from), to: Double(to)) : nil
             x = step(index, x, history, order: min(order(at: index), history.count), noise: drawn)
             x = try afterStep(index, x)
         }
@@ -69,7 +69,7 @@ struct DPMSolver: Sampler {
 
         // A clean end lies at infinity, where there is no second order.
         let order = h.isFinite ? order : 1
-        let weights = DPMStep(from: from, to: to, algorithm)
+        let weights = DPMStep(from: from, to: to, algorithm, eta: added.eta)
         var next = weights.kept * x + weights.first * history[0]
         let previous = order > 1 ? from.lambda - points[index - 1].lambda : 0
         if order > 1, previous > 0 {
@@ -85,7 +85,7 @@ struct DPMSolver: Sampler {
                 next += (solver == .midpoint ? weights.first / 2 : weights.second) * slope
             }
         }
-        if let noise { next += noiseFactor * weights.noise * noise }
+        if let noise { next += added.factor * weights.noise * noise }
         return next
     }
 }
@@ -100,7 +100,8 @@ extension SamplerName {
     static let dpmpp2mSDE = SamplerName(
         "dpm++2m_sde", webui: "DPM++ 2M SDE",
         aliases: ["k_dpmpp_2m_sde", "dpm++sde2m", "sample_dpmpp_2m_sde", "dpmpp_2m_sde_gpu"],
-        order: 2, isStochastic: true, options: .noiseFactor, use: "DPM-Solver++ 2M with new noise in every step",
+        order: 2, isStochastic: true, options: [.eta, .noiseFactor, .brownianNoise],
+        use: "DPM-Solver++ 2M with new noise in every step",
         solver: .init(orders: 1...2, types: ["midpoint", "heun"])
     ) { try DPMSolver($0, .sde) }
 

@@ -52,16 +52,14 @@ struct DPMSolverSinglestep: Sampler {
 
     func sample(
         _ x: Sample, from firstStep: Int, denoise: (Sample, NoiseLevel) throws -> Denoised,
-        noise: () -> Sample, afterStep: (Int, Sample) throws -> Sample
+        noise: NoiseSource, afterStep: (Int, Sample) throws -> Sample
     ) throws -> Sample {
         var x = x
         var start = x  // where the group began
         var history = History(limit: 3)  // predictions of x₀, or of ε
         for index in firstStep..<levels.count {
             let denoised = try denoise(x, levels[index])
-            history.add(
-                algorithm.predictsNoise
-                    ? limit.noise(of: denoised, in: x, at: levels[index]) : limit.applied(to: denoised.x0))
+            history.add(limit.prediction(of: denoised, in: x, at: levels[index], isNoise: algorithm.predictsNoise))
             let drawn = algorithm.isStochastic ? noise() : nil
             // A run from the middle may begin within a group, of which it knows nothing.
             let order = min(orders[index], history.count)

@@ -55,7 +55,8 @@ struct DPMStep {
     let third: Double
     let noise: Double
 
-    init(from: MultistepPath.Point, to: MultistepPath.Point, _ algorithm: DPMAlgorithm) {
+    /// - Parameter eta: how much noise the SDE on x₀ adds, above 0: 1 what is lost
+    init(from: MultistepPath.Point, to: MultistepPath.Point, _ algorithm: DPMAlgorithm, eta: Double = 1) {
         let h = to.lambda - from.lambda
         let integrals: (first: Double, second: Double, third: Double)
         let scale: Double
@@ -64,9 +65,9 @@ struct DPMStep {
             (kept, scale, noise) = (to.sigma / from.sigma, to.alpha, 0)
             integrals = Self.integrals(h)
         case .sde:
-            kept = to.sigma / from.sigma * exp(-h)
-            (scale, noise) = (to.alpha, to.sigma * (-expm1(-2 * h)).squareRoot())
-            integrals = Self.integrals(2 * h)
+            kept = to.sigma / from.sigma * exp(-eta * h)
+            (scale, noise) = (to.alpha, to.sigma * (-expm1(-2 * eta * h)).squareRoot())
+            integrals = Self.integrals((1 + eta) * h)
         case .noiseODE:
             (kept, scale, noise) = (to.alpha / from.alpha, to.sigma, 0)
             integrals = Self.integrals(-h)
@@ -83,7 +84,7 @@ struct DPMStep {
         (first, second, third) = (scale * integrals.first, scale * integrals.second, scale * integrals.third)
     }
 
-    /// Of a step of h in λ; the SDE on x₀ sees twice the step, ε a step backwards.
+    /// Of a step of h in λ; the SDE on x₀ sees a longer step, ε one backwards.
     private static func integrals(_ h: Double) -> (first: Double, second: Double, third: Double) {
         guard h.isFinite else { return (1, 1, 0.5) }
         let decay = expm1(-h)

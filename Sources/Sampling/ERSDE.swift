@@ -8,11 +8,9 @@
 
 /// The extended reverse-time SDE's solver of order 1 to 3 (Cui et al. 2023, algorithms 1 to 3, with its fifth noise scale);
 /// ComfyUI's sample_er_sde.
-struct ERSDE: Sampler {
-    private let path: SigmaPath
+struct ERSDE: SigmaPathSampler {
+    let path: SigmaPath
     private let highestOrder: Int
-    var levels: [NoiseLevel] { path.levels }
-    var initialNoiseScale: Float { path.initialNoiseScale }
 
     init(_ settings: SamplerSettings) throws {
         path = try SigmaPath(settings, .init())
@@ -21,7 +19,7 @@ struct ERSDE: Sampler {
 
     func sample(
         _ x: Sample, from firstStep: Int, denoise: (Sample, NoiseLevel) throws -> Denoised,
-        noise: () -> Sample, afterStep: (Int, Sample) throws -> Sample
+        noise: NoiseSource, afterStep: (Int, Sample) throws -> Sample
     ) throws -> Sample {
         let steps = (firstStep..<levels.count).map { step(at: $0, from: firstStep) }
         var x = x

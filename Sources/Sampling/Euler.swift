@@ -1,9 +1,7 @@
 /// Euler's method on dx/dσ = ε (Karras et al. 2022, algorithm 2 with Euler's steps); diffusers' EulerDiscreteScheduler.
-struct Euler: Sampler {
-    private let path: SigmaPath
+struct Euler: SigmaPathSampler {
+    let path: SigmaPath
     private let churning: Churning?
-    var levels: [NoiseLevel] { path.levels }
-    var initialNoiseScale: Float { path.initialNoiseScale }
 
     init(_ settings: SamplerSettings) throws {
         let config = settings.config
@@ -18,7 +16,7 @@ struct Euler: Sampler {
 
     func sample(
         _ x: Sample, from firstStep: Int, denoise: (Sample, NoiseLevel) throws -> Denoised,
-        noise: () -> Sample, afterStep: (Int, Sample) throws -> Sample
+        noise: NoiseSource, afterStep: (Int, Sample) throws -> Sample
     ) throws -> Sample {
         var x = x
         for index in firstStep..<levels.count {

@@ -1,11 +1,9 @@
 /// Heun's method (Karras et al. 2022, algorithm 2): each step but the last evaluates the network again where Euler's
 /// step ends and goes by the mean; diffusers' HeunDiscreteScheduler.
-struct Heun: Sampler {
-    private let path: SigmaPath
+struct Heun: SigmaPathSampler {
+    let path: SigmaPath
     private let churning: Churning?
     private let limit: SampleLimit
-    var levels: [NoiseLevel] { path.levels }
-    var initialNoiseScale: Float { path.initialNoiseScale }
 
     init(_ settings: SamplerSettings) throws {
         path = try SigmaPath(settings, .init(defaultBetas: (0.00085, 0.012)))
@@ -15,7 +13,7 @@ struct Heun: Sampler {
 
     func sample(
         _ x: Sample, from firstStep: Int, denoise: (Sample, NoiseLevel) throws -> Denoised,
-        noise: () -> Sample, afterStep: (Int, Sample) throws -> Sample
+        noise: NoiseSource, afterStep: (Int, Sample) throws -> Sample
     ) throws -> Sample {
         var x = x
         for index in firstStep..<levels.count {

@@ -44,10 +44,7 @@ struct IPNDM: Sampler {
     /// diffusers' own: the network is told how far along a quarter of a circle it is, 1 to 0, and σ is the square of that
     /// angle's sine before it is an angle again.
     private static func angles(steps: Int, most: Int) throws -> [NoiseLevel] {
-        guard (1...most).contains(steps) else {
-            throw SamplingError.steps(
-                asked: steps, allowed: 1...most, reason: "the model was trained with \(most) of them")
-        }
+        try Timesteps.requireSteps(steps, atMost: most)
         return (0..<steps).map { index in
             let sine = sin((1 - Float(index) / Float(steps)) * .pi / 2)
             let sigma = sine * sine
@@ -58,7 +55,7 @@ struct IPNDM: Sampler {
 
     func sample(
         _ x: Sample, from firstStep: Int, denoise: (Sample, NoiseLevel) throws -> Denoised,
-        noise: () -> Sample, afterStep: (Int, Sample) throws -> Sample
+        noise: NoiseSource, afterStep: (Int, Sample) throws -> Sample
     ) throws -> Sample {
         let weights = (firstStep..<levels.count).map { self.weights(at: $0, from: firstStep) }
         var x = x

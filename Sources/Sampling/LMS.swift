@@ -1,9 +1,7 @@
 /// Linear multistep of order four over the unevenly spaced σ (k-diffusion's sample_lms); diffusers'
 /// LMSDiscreteScheduler.
-struct LMS: Sampler {
-    private let path: SigmaPath
-    var levels: [NoiseLevel] { path.levels }
-    var initialNoiseScale: Float { path.initialNoiseScale }
+struct LMS: SigmaPathSampler {
+    let path: SigmaPath
 
     init(_ settings: SamplerSettings) throws {
         path = try SigmaPath(settings, .init())
@@ -12,7 +10,7 @@ struct LMS: Sampler {
 
     func sample(
         _ x: Sample, from firstStep: Int, denoise: (Sample, NoiseLevel) throws -> Denoised,
-        noise: () -> Sample, afterStep: (Int, Sample) throws -> Sample
+        noise: NoiseSource, afterStep: (Int, Sample) throws -> Sample
     ) throws -> Sample {
         var x = x
         var slopes = History(limit: 4)

@@ -37,12 +37,10 @@ extension Sample {
 
 /// Annealed Langevin dynamics (Song and Ermon 2019, algorithm 1): some Langevin steps at every σ of a geometric ladder, and
 /// in the end the picture without its last noise (Jolicoeur-Martineau et al. 2020).
-struct AnnealedLangevin: Sampler {
-    private let path: SigmaPath
+struct AnnealedLangevin: SigmaPathSampler {
+    let path: SigmaPath
     private let langevin: LangevinStep
     private let count: Int
-    var levels: [NoiseLevel] { path.levels }
-    var initialNoiseScale: Float { path.initialNoiseScale }
 
     init(_ settings: SamplerSettings) throws {
         var settings = settings
@@ -57,7 +55,7 @@ struct AnnealedLangevin: Sampler {
 
     func sample(
         _ x: Sample, from firstStep: Int, denoise: (Sample, NoiseLevel) throws -> Denoised,
-        noise: () -> Sample, afterStep: (Int, Sample) throws -> Sample
+        noise: NoiseSource, afterStep: (Int, Sample) throws -> Sample
     ) throws -> Sample {
         var x = x
         for index in firstStep..<levels.count {

@@ -17,8 +17,11 @@ struct MultistepPath: Sendable {
         let alpha: Double
         let sigma: Double
         let lambda: Double
+        /// σ where the variance explodes: σ/α.
+        let exploding: Float
 
         init(_ sigma: Float) {
+            exploding = sigma
             let sigma = Double(sigma)
             alpha = 1 / (sigma * sigma + 1).squareRoot()
             self.sigma = sigma * alpha

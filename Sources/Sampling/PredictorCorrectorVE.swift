@@ -50,11 +50,7 @@ struct PredictorCorrectorVE: Sampler {
             throw SamplingError.unsupported(
                 what: "A schedule with the class ScoreSdeVeScheduler", supported: "the class's own, which is geometric")
         }
-        let most = config.numTrainTimesteps
-        guard (1...most).contains(steps) else {
-            throw SamplingError.steps(
-                asked: steps, allowed: 1...most, reason: "the model was trained with \(most) of them")
-        }
+        try Timesteps.requireSteps(steps, atMost: config.numTrainTimesteps)
         let (low, high) = (config.sigmaMin ?? 0.01, config.sigmaMax ?? 1348)
         guard low < high else {
             throw SamplingError.degenerateSchedule(reason: "sigma_max \(high) is not above sigma_min \(low)")
@@ -71,7 +67,7 @@ struct PredictorCorrectorVE: Sampler {
 
     func sample(
         _ x: Sample, from firstStep: Int, denoise: (Sample, NoiseLevel) throws -> Denoised,
-        noise: () -> Sample, afterStep: (Int, Sample) throws -> Sample
+        noise: NoiseSource, afterStep: (Int, Sample) throws -> Sample
     ) throws -> Sample {
         var x = x
         for index in firstStep..<levels.count {

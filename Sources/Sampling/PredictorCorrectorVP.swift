@@ -61,10 +61,7 @@ struct PredictorCorrectorVP: Sampler {
     private static func continuous(_ settings: SamplerSettings) throws -> ([NoiseLevel], [Double]) {
         let (count, config) = (settings.steps, settings.config)
         let most = config.numTrainTimesteps
-        guard (1...most).contains(count) else {
-            throw SamplingError.steps(
-                asked: count, allowed: 1...most, reason: "the model was trained with \(most) of them")
-        }
+        try Timesteps.requireSteps(count, atMost: most)
         let epsilon = config.samplingEpsilon ?? 1e-3
         let times = (0..<count).map { count > 1 ? 1 - Double($0) / Double(count - 1) * (1 - epsilon) : 1 }
         let slope = config.betaMax - config.betaMin
@@ -79,7 +76,7 @@ struct PredictorCorrectorVP: Sampler {
 
     func sample(
         _ x: Sample, from firstStep: Int, denoise: (Sample, NoiseLevel) throws -> Denoised,
-        noise: () -> Sample, afterStep: (Int, Sample) throws -> Sample
+        noise: NoiseSource, afterStep: (Int, Sample) throws -> Sample
     ) throws -> Sample {
         var x = x
         for index in firstStep..<levels.count {

@@ -7,7 +7,7 @@ struct Restart: Sampler {
     private let path: SigmaPath
     /// σ that each step ends at.
     private let ends: [Float]
-    private let noiseFactor: Double
+    private let added: AddedNoise
 
     init(_ settings: SamplerSettings) throws {
         path = try SigmaPath(settings, .init(rescalesToZeroSNR: true))
@@ -20,12 +20,12 @@ struct Restart: Sampler {
         levels = path.levels[..<first] + planned
         ends = path.sigmas[1..<(first + 1)] + plan.steps.map(\.to)
         initialNoiseScale = path.initialNoiseScale
-        noiseFactor = settings.noiseFactor ?? 1
+        added = AddedNoise(settings)
     }
 
     func sample(
         _ x: Sample, from firstStep: Int, denoise: (Sample, NoiseLevel) throws -> Denoised,
-        noise: () -> Sample, afterStep: (Int, Sample) throws -> Sample
+        noise: NoiseSource, afterStep: (Int, Sample) throws -> Sample
     ) throws -> Sample {
         var x = x
         for index in firstStep..<levels.count {
@@ -42,7 +42,7 @@ struct Restart: Sampler {
             }
             if let next = levelAfter(step: index), next.sigma > end {
                 let up = Double(next.sigma) * Double(next.sigma) - Double(end) * Double(end)
-                x += noiseFactor * up.squareRoot() * noise()
+                x += added.factor * up.squareRoot() * noise()
             }
             x = try afterStep(index, x)
         }

@@ -44,7 +44,7 @@ struct SASolver: Sampler {
 
     func sample(
         _ x: Sample, from firstStep: Int, denoise: (Sample, NoiseLevel) throws -> Denoised,
-        noise: () -> Sample, afterStep: (Int, Sample) throws -> Sample
+        noise: NoiseSource, afterStep: (Int, Sample) throws -> Sample
     ) throws -> Sample {
         let predictors = (firstStep..<levels.count).map { predictor(at: $0, from: firstStep) }
         let correctors = (firstStep..<levels.count).map { corrector(at: $0, from: firstStep) }
@@ -53,9 +53,7 @@ struct SASolver: Sampler {
         var history = History(limit: 4)  // predictions of x₀, or of ε
         for index in firstStep..<levels.count {
             let denoised = try denoise(x, levels[index])
-            history.add(
-                algorithm == .noise
-                    ? limit.noise(of: denoised, in: x, at: levels[index]) : limit.applied(to: denoised.x0))
+            history.add(limit.prediction(of: denoised, in: x, at: levels[index], isNoise: algorithm == .noise))
             if let last, let move = correctors[index - firstStep] {
                 x = move.applied(to: last.x, history, noise: last.noise)
             }

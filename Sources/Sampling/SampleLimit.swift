@@ -27,6 +27,11 @@ enum SampleLimit: Sendable, Equatable {
         }
     }
 
+    /// What a solver integrates: ε or x₀.
+    func prediction(of denoised: Denoised, in x: Sample, at level: NoiseLevel, isNoise: Bool) -> Sample {
+        isNoise ? noise(of: denoised, in: x, at: level) : applied(to: denoised.x0)
+    }
+
     /// The noise that x holds if x₀ is kept in range: what the network said of it, where nothing is limited.
     func noise(of denoised: Denoised, in x: Sample, at level: NoiseLevel) -> Sample {
         guard self != .none else { return denoised.epsilon }

@@ -17,7 +17,7 @@ package protocol Sampler: Sendable {
     /// - Returns: the sample without noise.
     func sample(
         _ x: Sample, from firstStep: Int, denoise: (_ x: Sample, _ level: NoiseLevel) throws -> Denoised,
-        noise: () -> Sample, afterStep: (_ index: Int, _ x: Sample) throws -> Sample
+        noise: NoiseSource, afterStep: (_ index: Int, _ x: Sample) throws -> Sample
     ) throws -> Sample
 }
 

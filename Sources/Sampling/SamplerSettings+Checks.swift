@@ -7,7 +7,17 @@ extension SamplerSettings {
     /// - Throws: `SamplingError` for what is out of range, or of no use to the sampler.
     func checked(for name: SamplerName) throws -> SamplerSettings {
         var settings = self
-        if let eta, !(eta >= 0 && eta <= 1) { throw SamplingError.eta(eta) }
+        if let eta {
+            guard eta >= 0, eta <= 1 else { throw SamplingError.eta(eta) }
+            guard name.options.contains(.eta) else {
+                throw Self.refused("An eta", name, "one of the samplers ") { $0.options.contains(.eta) }
+            }
+        }
+        if brownianNoise == true, !name.options.contains(.brownianNoise) {
+            throw Self.refused("Noise from a Brownian path", name, "one of the samplers ") {
+                $0.options.contains(.brownianNoise)
+            }
+        }
         try require(noiseFactor, "A noise factor", in: 0...2, .noiseFactor, of: name)
         if noiseFactor != nil, !name.isStochastic, churn == nil, (eta ?? 0) == 0 {
             throw SamplingError.unsupported(

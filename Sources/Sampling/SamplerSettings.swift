@@ -6,10 +6,12 @@ package struct SamplerSettings: Sendable {
     package var schedule: ScheduleName?
     /// σ given by hand instead of `steps` and `schedule`: falling, above 0, 1000 at most. The run ends at 0.
     package var sigmas: [Double]?
-    /// 0...1, how much noise a step adds; nil for the sampler's own.
+    /// 0...1, how much noise a step adds; nil for the sampler's own. Samplers that add a fixed amount refuse it.
     package var eta: Float?
     /// 0...2, what the noise on the way is multiplied with (k-diffusion's s_noise); nil: 1.
     package var noiseFactor: Double?
+    /// Whether the noise on the way follows a Brownian path, for samplers of an SDE; nil: it does not.
+    package var brownianNoise: Bool?
     /// Noise that is added before a step and stepped down again; nil: none.
     package var churn: Churn?
     /// How exact a sampler is that chooses its steps by itself; nil: its own.
@@ -71,4 +73,6 @@ struct SamplerOptions: OptionSet, Sendable {
     static let noiseFactor = SamplerOptions(rawValue: 1)
     static let churn = SamplerOptions(rawValue: 2)
     static let tolerance = SamplerOptions(rawValue: 4)
+    static let eta = SamplerOptions(rawValue: 8)
+    static let brownianNoise = SamplerOptions(rawValue: 16)
 }

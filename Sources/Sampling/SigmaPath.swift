@@ -70,3 +70,13 @@ struct SigmaPath: Sendable {
         }
     }
 }
+
+/// A sampler whose levels are those of a path in σ.
+protocol SigmaPathSampler: Sampler {
+    var path: SigmaPath { get }
+}
+
+extension SigmaPathSampler {
+    var levels: [NoiseLevel] { path.levels }
+    var initialNoiseScale: Float { path.initialNoiseScale }
+}

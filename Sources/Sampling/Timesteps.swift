@@ -4,7 +4,7 @@ enum Timesteps {
     ///
     /// - Throws: `SamplingError.steps` if `steps` is not in 1...`train`.
     static func evenly(_ spacing: TimestepSpacing, steps: Int, train: Int, offset: Int) throws -> [Double] {
-        try check(steps, 1...train, train)
+        try requireSteps(steps, atMost: train)
         switch spacing {
         case .linspace:
             return linspace(last: train - 1, count: steps).reversed()
@@ -22,7 +22,7 @@ enum Timesteps {
     static func multistep(
         _ spacing: TimestepSpacing, steps: Int, train: Int, offset: Int, last: Int
     ) throws -> [Double] {
-        try check(steps, 1...train, train)
+        try requireSteps(steps, atMost: train)
         switch spacing {
         case .linspace:
             return linspace(last: last - 1, count: steps + 1).dropFirst().reversed().map {
@@ -41,10 +41,11 @@ enum Timesteps {
         }
     }
 
-    private static func check(_ steps: Int, _ allowed: ClosedRange<Int>, _ train: Int) throws {
-        guard allowed.contains(steps) else {
+    /// - Throws: `SamplingError.steps` for more than the training's, or none
+    static func requireSteps(_ steps: Int, atMost train: Int) throws {
+        guard (1...train).contains(steps) else {
             throw SamplingError.steps(
-                asked: steps, allowed: allowed, reason: "the model was trained with \(train) of them")
+                asked: steps, allowed: 1...train, reason: "the model was trained with \(train) of them")
         }
     }
 

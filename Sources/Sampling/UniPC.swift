@@ -35,7 +35,7 @@ struct UniPC: Sampler {
 
     func sample(
         _ x: Sample, from firstStep: Int, denoise: (Sample, NoiseLevel) throws -> Denoised,
-        noise: () -> Sample, afterStep: (Int, Sample) throws -> Sample
+        noise: NoiseSource, afterStep: (Int, Sample) throws -> Sample
     ) throws -> Sample {
         let predictors = (firstStep..<levels.count).map { predictor(at: $0, from: firstStep) }
         let correctors = (firstStep..<levels.count).map { corrector(at: $0, from: firstStep) }

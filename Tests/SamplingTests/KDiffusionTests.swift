@@ -24,7 +24,8 @@ import Testing
             worst.append(("\(run)", error))
         }
         worst.sort { $0.1 > $1.1 }
-        #expect(worst.count { $0.1 > 5e-6 } <= 12)
+        // A path's increments are told by σ to 10⁻⁶, and float32 may round the middle of a step of dpm++sde otherwise.
+        #expect(worst.count { $0.1 > 5e-6 } <= 14)
         if ProcessInfo.processInfo.environment["LIMN_SHOW_ERRORS"] != nil {
             for (name, error) in worst.prefix(40) { print(name, error) }
         }
@@ -39,6 +40,8 @@ import Testing
         if let relative = run.relative, let absolute = run.absolute {
             settings.tolerance = Tolerance(relative: relative, absolute: absolute)
         }
+        let path = run.path.flatMap { UInt64($0) }.map { BrownianSeed(.torch, seed: $0) }
+        settings.brownianNoise = path.map { _ in true }
         let sampler = try makeSampler(SamplerName(named: run.sampler), settings)
         let pool = SamplePool(count: SamplingFixtures.count)
         let parameterization = Parameterization(.epsilon)
@@ -57,7 +60,7 @@ import Testing
                     ? SamplingFixtures.network(input, level.timestep) : SamplingFixtures.mixing(input, level.timestep)
                 return parameterization.denoised(x: x, output: Sample(output, in: pool), at: level)
             },
-            noise: { generator.normal(in: pool) }, afterStep: { $1 }
+            noise: NoiseSource(path: path) { generator.normal(in: pool) }, afterStep: { $1 }
         ).values
     }
 
@@ -75,7 +78,7 @@ import Testing
                         evaluations += 1
                         let x0 = x.map { _ in evaluations % 2 == 0 ? answer : -answer }
                         return Denoised(x0: x0, epsilon: x)
-                    }, noise: { Sample([0, 0, 0, 0], in: pool) }, afterStep: { $1 })
+                    }, noise: NoiseSource { Sample([0, 0, 0, 0], in: pool) }, afterStep: { $1 })
             }
             #expect(evaluations <= 1000)
         }
@@ -92,7 +95,7 @@ import Testing
                 denoise: { x, level in
                     let x0 = Sample(SamplingFixtures.gaussian(x.values, level.sigma), in: pool)
                     return Denoised(x0: x0, epsilon: (x - x0) / level.sigma)
-                }, noise: { Sample(SamplingFixtures.clean, in: pool) },
+                }, noise: NoiseSource { Sample(SamplingFixtures.clean, in: pool) },
                 afterStep: {
                     told.append($0)
                     return $1

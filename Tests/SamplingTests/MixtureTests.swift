@@ -49,7 +49,7 @@ import Testing
             mixture.points(Self.count, in: pool, seed: 3), noise: generator.normal(in: pool), step: 0)
         let drawn = try sampler.sample(
             start, from: 0, denoise: { jumps ? mixture.endOfPath($0, $1) : mixture.denoised($0, $1) },
-            noise: { generator.normal(in: pool) }, afterStep: { $1 })
+            noise: NoiseSource { generator.normal(in: pool) }, afterStep: { $1 })
         let deviations = mixture.deviations(of: drawn.values)
         if ProcessInfo.processInfo.environment["LIMN_SHOW_ERRORS"] != nil {
             print("mixture", name, deviations.map { ($0 * 10).rounded() / 10 })
@@ -140,7 +140,7 @@ import Testing
             mixture.points(count, in: pool, seed: 4), noise: generator.normal(in: pool), step: 0)
         var arrived = start
         let end = try sampler.sample(
-            start, from: 0, denoise: { mixture.denoised($0, $1) }, noise: { generator.normal(in: pool) },
+            start, from: 0, denoise: { mixture.denoised($0, $1) }, noise: NoiseSource { generator.normal(in: pool) },
             afterStep: { index, x in
                 if index + 2 == sampler.levels.count { arrived = x }
                 return x

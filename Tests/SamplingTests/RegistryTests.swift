@@ -142,7 +142,7 @@ import Testing
             let x = try sampler.sample(
                 Sample([0.5, -1, 2], in: pool), from: first,
                 denoise: { parameterization.denoised(x: $0, output: $0 / 2, at: $1) },
-                noise: { Sample([1, -1, 0.5], in: pool) }, afterStep: { $1 })
+                noise: NoiseSource { Sample([1, -1, 0.5], in: pool) }, afterStep: { $1 })
             #expect(x.values.allSatisfy { $0.isFinite }, "\(name) \(train) \(spacing) \(steps) from \(first)")
         }
     }

@@ -66,7 +66,7 @@ import Testing
                 let output = SamplingFixtures.network((scale * x).values, level.timestep)
                 return parameterization.denoised(x: x, output: Sample(output, in: pool), at: level)
             },
-            noise: { generator.normal(in: pool) },
+            noise: NoiseSource { generator.normal(in: pool) },
             afterStep: { index, x in
                 guard run.inpaint == true else { return x }
                 let isLast = sampler.levelAfter(step: index) == nil

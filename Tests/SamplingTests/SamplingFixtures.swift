@@ -47,10 +47,12 @@ enum SamplingFixtures {
         var highest: Double?
         var relative: Double?
         var absolute: Double?
+        /// Seed of a Brownian path.
+        var path: String?
 
         var description: String {
             "\(sampler) \(network) σ \(sigmas ?? -1) steps \(steps ?? 0) eta \(eta ?? -1) noise \(noise ?? -1) "
-                + "churn \(churn ?? -1) \(lowest ?? -1)"
+                + "churn \(churn ?? -1) \(lowest ?? -1) path \(path ?? "none")"
         }
     }
 

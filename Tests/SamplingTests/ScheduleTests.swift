@@ -177,11 +177,15 @@ import Testing
             let noise = message(name) {
                 $0.noiseFactor = 0.9
                 if name.options.contains(.churn) { $0.churn = Churn(amount: 1) }
-                if !name.isStochastic { $0.eta = 0.5 }
+                if !name.isStochastic, name.options.contains(.eta) { $0.eta = 0.5 }
             }
             #expect((noise == "made") == name.options.contains(.noiseFactor), "\(name): \(noise)")
             let alone = message(name) { $0.noiseFactor = 0.9 }
             #expect((alone == "made") == (name.options.contains(.noiseFactor) && name.isStochastic), "\(name)")
+            let eta = message(name) { $0.eta = 0.5 }
+            #expect((eta == "made") == name.options.contains(.eta), "\(name): \(eta)")
+            let path = message(name) { $0.brownianNoise = true }
+            #expect((path == "made") == name.options.contains(.brownianNoise), "\(name): \(path)")
             let tolerance = message(name) { $0.tolerance = Tolerance() }
             #expect((tolerance == "made") == (name == .dpmAdaptive), "\(name): \(tolerance)")
         }

@@ -103,7 +103,7 @@ import Testing
                 denoised.unconditional = without.x0
                 return denoised
             },
-            noise: { generator.normal(in: pool) }, afterStep: { $1 }
+            noise: NoiseSource { generator.normal(in: pool) }, afterStep: { $1 }
         ).values
     }
 }

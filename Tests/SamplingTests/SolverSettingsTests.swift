@@ -57,7 +57,7 @@ import Testing
         let ends = try orders.map { order in
             try made(name) { $0.order = order }.sample(
                 Sample([3, -2], in: pool), from: 0, denoise: { GaussianMixture.three.denoised($0, $1) },
-                noise: { Sample([0.3, -0.2], in: pool) }, afterStep: { $1 }
+                noise: NoiseSource { Sample([0.3, -0.2], in: pool) }, afterStep: { $1 }
             ).values
         }
         #expect(Set(ends).count == ends.count, "\(ends)")
@@ -70,7 +70,7 @@ import Testing
             let sampler = try makeSampler(name, .init(steps: 20, config: SchedulerConfig()))
             return try sampler.sample(
                 Sample([90, -60], in: pool), from: 0, denoise: { GaussianMixture.three.denoised($0, $1) },
-                noise: { Sample([0, 0], in: pool) }, afterStep: { $1 }
+                noise: NoiseSource { Sample([0, 0], in: pool) }, afterStep: { $1 }
             ).values
         }
         for (x, y) in zip(try end(.eulerCFGPP), try end(.euler)) { #expect(abs(x - y) < 1e-3) }

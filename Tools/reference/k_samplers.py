@@ -2,7 +2,7 @@
 
     KDIFFUSION=folder COMFYUI=folder WEBUI=folder python Tools/reference/k_samplers.py
 
-needs torch, diffusers and scipy; KDIFFUSION is where the folder `k_diffusion` of its wheel lies, COMFYUI and WEBUI are
+needs torch, torchsde, diffusers and scipy; KDIFFUSION is where the folder `k_diffusion` of its wheel lies, COMFYUI and WEBUI are
 checkouts, of which comfy/samplers.py and modules/sd_samplers_extra.py are read. Writes Tests/Fixtures/sampling/:
     k-samplers.json, .f32   the cases, and for each its final sample
     k-runs.json, .f32       runs of diffusers' classes, as in runs.json
@@ -32,10 +32,8 @@ package = types.ModuleType("k_diffusion")
 package.__path__ = [str(FOLDER)]
 utils = types.ModuleType("k_diffusion.utils")
 utils.append_dims = lambda x, n: x[(...,) + (None,) * (n - x.ndim)]
-for name in ["torchdiffeq", "torchsde"]:
-    if importlib.util.find_spec(name) is None:
-        sys.modules[name] = types.ModuleType(name)
-        sys.modules[name].odeint = None
+sys.modules["torchdiffeq"] = types.ModuleType("torchdiffeq")
+sys.modules["torchdiffeq"].odeint = None
 sys.modules |= {"k_diffusion": package, "k_diffusion.utils": utils}
 package.utils = utils
 K = importlib.import_module("k_diffusion.sampling")
@@ -117,6 +115,13 @@ OPTIONS = {"eta": "eta", "noise": "s_noise", "churn": "s_churn", "lowest": "s_tm
            "relative": "rtol", "absolute": "atol"}
 
 
+def noise_sampler(case, x, sigmas):
+    """Values drawn anew, or a Brownian path as the webui and ComfyUI make it."""
+    if "path" not in case:
+        return lambda *_: torch.randn(SHAPE)
+    return K.BrownianTreeNoiseSampler(x, sigmas[sigmas > 0].min(), sigmas.max(), seed=int(case["path"]))
+
+
 def run(case):
     torch.manual_seed(7)
     x = torch.randn(SHAPE)
@@ -131,7 +136,7 @@ def run(case):
     else:
         sigmas = torch.tensor(case["sigmas"])
         if name in TREES:
-            options["noise_sampler"] = lambda *_: torch.randn(SHAPE)
+            options["noise_sampler"] = noise_sampler(case, x, sigmas)
         x = STEPPED[name](denoised, x * sigmas[0], sigmas, disable=True, **options)
     if not torch.isfinite(x).all():
         raise SystemExit(f"not finite: {case}")
@@ -175,6 +180,15 @@ def cases():
         yield dict(sampler="dpm_adaptive", network=kind)
         yield dict(sampler="dpm_adaptive", network=kind, relative=0.01, absolute=0.001)
         yield dict(sampler="dpm_adaptive", network=kind, eta=0.6)
+    for name in TREES:
+        for seed in ["0", "7", "5000000000", "18446744073709551615"]:
+            yield dict(sampler=name, network="mixing", sigmas=karras[20], path=seed)
+        yield dict(sampler=name, network="gaussian", sigmas=karras[8], path="3", eta=0.5, noise=1.05)
+        yield dict(sampler=name, network="mixing", sigmas=karras[3], path="3")
+        # A run from the middle has a path of its own.
+        yield dict(sampler=name, network="gaussian", sigmas=karras[20][13:], path="12")
+    for eta in [0.0, 0.5]:
+        yield dict(sampler="dpm++2m_sde", network="mixing", sigmas=karras[20], eta=eta)
 
 
 def write_samplers():

@@ -7,12 +7,16 @@ struct MersenneTwister: Sendable {
     private static let middle = 397
 
     init(seed: UInt32) {
-        state = [seed]
-        state.reserveCapacity(Self.count)
-        var last = seed
-        for index in 1..<UInt32(Self.count) {
-            last = 1_812_433_253 &* (last ^ (last >> 30)) &+ index
-            state.append(last)
+        state = [UInt32](repeating: 0, count: Self.count)
+        position = Self.count
+        restart(seed: seed)
+    }
+
+    mutating func restart(seed: UInt32) {
+        state[0] = seed
+        for index in 1..<Self.count {
+            let last = state[index - 1]
+            state[index] = 1_812_433_253 &* (last ^ (last >> 30)) &+ UInt32(index)
         }
         position = Self.count
     }

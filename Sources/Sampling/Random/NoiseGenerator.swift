@@ -2,6 +2,9 @@
 package protocol NoiseGenerator: Sendable {
     /// Writes standard normal values. What is drawn depends on how many are asked for at a time.
     mutating func fill(_ values: UnsafeMutableBufferPointer<Float>)
+
+    /// Begins anew, with another seed.
+    mutating func restart(seed: UInt64)
 }
 
 extension NoiseGenerator {

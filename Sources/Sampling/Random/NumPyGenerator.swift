@@ -15,6 +15,11 @@ package struct NumPyGenerator: NoiseGenerator {
 
     package init(seed: UInt64) { twister = MersenneTwister(seed: UInt32(truncatingIfNeeded: seed)) }
 
+    package mutating func restart(seed: UInt64) {
+        twister.restart(seed: UInt32(truncatingIfNeeded: seed))
+        kept = nil
+    }
+
     package mutating func fill(_ values: UnsafeMutableBufferPointer<Float>) {
         for index in values.indices { values[index] = Float(next()) }
     }

@@ -19,6 +19,8 @@ package struct PhiloxGenerator: NoiseGenerator {
         key = (UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32))
     }
 
+    package mutating func restart(seed: UInt64) { self = PhiloxGenerator(seed: seed) }
+
     package mutating func fill(_ values: UnsafeMutableBufferPointer<Float>) {
         for place in values.indices {
             let index = UInt64(place)

@@ -19,6 +19,11 @@ package struct TorchGenerator: NoiseGenerator {
 
     package init(seed: UInt64) { twister = MersenneTwister(seed: UInt32(truncatingIfNeeded: seed)) }
 
+    package mutating func restart(seed: UInt64) {
+        twister.restart(seed: UInt32(truncatingIfNeeded: seed))
+        kept = nil
+    }
+
     package mutating func fill(_ values: UnsafeMutableBufferPointer<Float>) {
         let count = values.count
         guard count >= 16 else {
