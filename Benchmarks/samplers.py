@@ -22,7 +22,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PROMPTS = ("red apple", "cat face", "rocket", "pizza", "grinning face", "red heart on a blue background", "sunflower",
            "robot, green background")
 RUNS = (4, 6, 8, 12, 16, 24, 40)
-COMMON = ("--cfg-scale", "4", "--precision", "f32", "--seed", "7", "--quiet")
+# One thread: pictures do not depend on it, and so the study can run beside other work.
+COMMON = ("--cfg-scale", "4", "--precision", "f32", "--seed", "7", "--threads", "1", "--quiet")
 
 
 def parsed():

@@ -98,7 +98,7 @@ struct Denoiser {
                 phase: phase, evaluator: try evaluator(phase.conditioning, blank: isOfThree ? 1 : 0),
                 degraded: try phase.degraded.map { try evaluator($0) })
         }
-        parameterization = Parameterization(job.prediction)
+        parameterization = job.parameterization
         guidance = job.guidance
         guider = Guider(
             guidance, parameterization,

@@ -130,10 +130,10 @@ extension Model {
             channels: description.vae.latentChannels, height: job.height / factor, width: job.width / factor)
     }
 
-    /// What decodes, where it runs, and what latents are divided by before.
-    private func decoder(forPreview: Bool) -> (network: any Autoencoder, compute: Compute, scalingFactor: Float) {
-        if let tiny, forPreview || !tiny.isForPreviewsOnly { return (tiny.network, compute, tiny.scalingFactor) }
-        return (networks.vae, vaeCompute, description.vae.scalingFactor)
+    /// What decodes, where it runs, and how latents are scaled before.
+    private func decoder(forPreview: Bool) -> (network: any Autoencoder, compute: Compute, config: any VAEConfig) {
+        if let tiny, forPreview || !tiny.isForPreviewsOnly { return (tiny.network, compute, tiny.config) }
+        return (networks.vae, vaeCompute, description.vae)
     }
 
     private func planDecoding(_ job: PreparedRequest, forPreview: Bool = false) throws {
@@ -147,7 +147,8 @@ extension Model {
         let shape = latentShape(job)
         let decoder = decoder(forPreview: forPreview)
         // As diffusers' Stable Diffusion pipelines do, without the VAE's shift_factor.
-        let scaled = latents.map { $0 / decoder.scalingFactor }
+        let pixels = shape.pixels
+        let scaled = latents.enumerated().map { decoder.config.unscaled($1, channel: $0 / pixels) }
         let tensor = try Tensor(
             batch: 1, height: shape.height, width: shape.width, channels: shape.channels,
             values: shape.channelsLast(scaled))

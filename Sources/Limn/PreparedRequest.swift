@@ -26,7 +26,7 @@ struct PreparedRequest {
     let firstStep: Int
     let generator: GeneratorName
     /// What the network predicts.
-    let prediction: PredictionType
+    let parameterization: Parameterization
     /// What it is told, and when.
     let prompts: PromptPlan
     /// The picture to start from, at the size of the result.
@@ -112,7 +112,7 @@ struct PreparedRequest {
         var scheduler = scheduler
         if let prediction = request.prediction { scheduler.predictionType = prediction.type }
         scheduler = try request.tuning.applied(to: scheduler)
-        prediction = scheduler.predictionType
+        parameterization = Parameterization(scheduler)
         var settings = SamplerSettings(
             steps: request.steps, schedule: schedule, sigmas: request.tuning.sigmas, eta: request.eta,
             family: description.isXL ? .stableDiffusionXL : .stableDiffusion, config: scheduler)

@@ -38,7 +38,8 @@ struct OpenedRefiner {
         let description = opened.description
         guard first.isXL, description.isXL, first.input == .latents, description.input == .latents,
             description.vae.latentChannels == first.vae.latentChannels,
-            description.vae.scalingFactor == first.vae.scalingFactor
+            description.vae.scalingFactor == first.vae.scalingFactor,
+            description.vae.statistics == first.vae.statistics
         else {
             throw LimnError(
                 "\(path): this is no refiner for \(first.name): a Stable Diffusion XL model's work is gone on with by "

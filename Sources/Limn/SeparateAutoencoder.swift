@@ -151,7 +151,7 @@ extension ModelDescription {
 /// A tiny autoencoder that decodes in the VAE's place, or only for previews.
 struct TinyDecoder: Sendable {
     let network: any Autoencoder
-    let scalingFactor: Float
+    let config: any VAEConfig
     let isForPreviewsOnly: Bool
     let name: String
     let fingerprint: String
@@ -164,7 +164,7 @@ struct TinyDecoder: Sendable {
         }
         try separate.check(fits: model)
         network = try separate.load(compute)
-        scalingFactor = separate.config.scalingFactor
+        config = separate.config
         self.isForPreviewsOnly = isForPreviewsOnly
         (name, fingerprint) = (separate.name, separate.fingerprint)
     }

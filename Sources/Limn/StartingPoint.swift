@@ -111,13 +111,16 @@ extension Model {
     private func encode(
         _ signed: [Float], _ job: PreparedRequest, _ generator: inout any NoiseGenerator
     ) throws -> [Float] {
-        let count = latentShape(job).count
+        let (shape, vae) = (latentShape(job), description.vae)
         let planes = try encoded(signed, job)
-        guard description.vae.drawsLatents else { return planes.map { $0 * description.vae.scalingFactor } }
-        let noise = generator.normal(count)
-        return (0..<count).map { index in
-            let logarithm = min(max(planes[count + index], -30), 20)
-            return (planes[index] + expf(0.5 * logarithm) * noise[index]) * description.vae.scalingFactor
+        let noise = vae.drawsLatents ? generator.normal(shape.count) : []
+        return (0..<shape.count).map { index in
+            var value = planes[index]
+            if vae.drawsLatents {
+                let logarithm = min(max(planes[shape.count + index], -30), 20)
+                value += expf(0.5 * logarithm) * noise[index]
+            }
+            return vae.scaled(value, channel: index / shape.pixels)
         }
     }
 

@@ -93,7 +93,8 @@ struct DPMSolver: Sampler {
 extension SamplerName {
     static let dpmpp2m = SamplerName(
         "dpm++2m", webui: "DPM++ 2M", aliases: ["k_dpmpp_2m", "dpm++", "sample_dpmpp_2m"],
-        classes: ["DPMSolverMultistepScheduler"], order: 2, use: "DPM-Solver++ 2M: good in 15 to 25 steps",
+        classes: ["DPMSolverMultistepScheduler", "EDMDPMSolverMultistepScheduler"], order: 2,
+        use: "DPM-Solver++ 2M: good in 15 to 25 steps",
         solver: .init(orders: 1...3, types: ["midpoint", "heun"])
     ) { try DPMSolver($0, .ode) }
 

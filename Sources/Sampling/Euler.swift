@@ -32,7 +32,8 @@ struct Euler: SigmaPathSampler {
 
 extension SamplerName {
     static let euler = SamplerName(
-        "euler", webui: "Euler", aliases: ["k_euler", "sample_euler"], classes: ["EulerDiscreteScheduler"], order: 1,
+        "euler", webui: "Euler", aliases: ["k_euler", "sample_euler"],
+        classes: ["EulerDiscreteScheduler", "EDMEulerScheduler"], order: 1,
         options: [.churn, .noiseFactor], use: "simple and dependable, good in 20 to 30 steps"
     ) { try Euler($0) }
 }

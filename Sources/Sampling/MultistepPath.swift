@@ -44,7 +44,8 @@ struct MultistepPath: Sendable {
         try config.refuse("use_flow_sigmas", config.useFlowSigmas)
         try config.refuse("use_dynamic_shifting", config.useDynamicShifting)
         let train = config.numTrainTimesteps
-        let table = SigmaTable(NoiseSchedule(config, keepsLastAboveZero: true))
+        let table = SigmaTable(config)
+        let isContinuous = config.sigmaData != nil
         var last = train
         if traits.clipsLambda, let lowest = config.lambdaMinClipped {
             last = table.sigmas.firstIndex { -log(Double($0)) < lowest } ?? train
@@ -58,12 +59,12 @@ struct MultistepPath: Sendable {
             let timesteps = try Timesteps.multistep(
                 config.timestepSpacing ?? .linspace, steps: steps, train: train, offset: config.stepsOffset,
                 last: max(last, 1))
-            ladder = SigmaLadder(at: timesteps, of: table)
+            ladder = isContinuous ? SigmaLadder([], of: table) : SigmaLadder(at: timesteps, of: table)
             let schedule = try settings.schedule ?? ScheduleName(config)
             if case .sigmas(let spaced) = schedule.kind {
                 ladder = try SigmaLadder(spaced, from: table.highest, to: table.lowest, settings, of: table)
                 // Schedules that diffusers has not tell the network fractions, as k-diffusion does.
-                if [.karras, .exponential, .beta].contains(schedule) {
+                if !isContinuous, [.karras, .exponential, .beta].contains(schedule) {
                     let rounds = traits.rounds(schedule, config.betaSchedule)
                     ladder.timesteps = ladder.timesteps.map { $0.rounded(rounds ? .toNearestOrEven : .towardZero) }
                 }

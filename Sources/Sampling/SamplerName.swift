@@ -47,6 +47,9 @@ package struct SamplerName: Sendable, RawRepresentable, CustomStringConvertible 
 
     package var description: String { rawValue }
 
+    /// Whether it steps in σ, and not in training steps.
+    var takesAnySigma: Bool { takesSchedule || self == .dpmFast || self == .dpmAdaptive }
+
     /// Every name that means this sampler, its own first.
     package var names: [String] { [rawValue, displayName] + aliases + classes }
 }

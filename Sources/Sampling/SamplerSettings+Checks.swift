@@ -40,6 +40,19 @@ extension SamplerSettings {
                 $0.takesSchedule
             }
         }
+        if config.sigmaData != nil {
+            guard name.takesAnySigma else {
+                throw Self.refused("A model that was trained on any σ", name, "one of the samplers ") {
+                    $0.takesAnySigma
+                }
+            }
+            if let schedule, !schedule.spacesSigmas {
+                throw SamplingError.unsupported(
+                    what:
+                        "The schedule \(schedule), which picks training steps, with a model that was trained on any σ",
+                    supported: ScheduleName.allCases.filter(\.spacesSigmas).map(\.rawValue).joined(separator: ", "))
+            }
+        }
         if let spacing = schedule?.spacing {
             guard name.takesSpacing else {
                 throw Self.refused("The schedule \(schedule ?? .discrete)", name, "one of the samplers ") {

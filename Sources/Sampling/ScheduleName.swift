@@ -97,6 +97,8 @@ extension ScheduleName: CaseIterable {
             throw SamplingError.badValue(
                 file: nil, key: asked[0].key, value: "true, and so is \(asked[1].key)", expected: "one of them at most")
         }
-        self = asked.first?.schedule ?? .discrete
+        let usual: ScheduleName =
+            config.sigmaData == nil ? .discrete : config.sigmaSchedule == .karras ? .karras : .exponential
+        self = asked.first?.schedule ?? usual
     }
 }

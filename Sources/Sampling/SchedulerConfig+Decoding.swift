@@ -53,6 +53,7 @@ extension SchedulerConfig {
         sigmaMin = try values.number(.sigmaMin, "a number above 0") { $0 > 0 && $0 < 1e6 }
         let floor = sigmaMin ?? 0
         sigmaMax = try values.number(.sigmaMax, "a number above sigma_min") { $0 > floor && $0 < 1e6 }
+        try readPreconditioning(values)
 
         clipSample = try values.flag(.clipSample)
         clipSampleRange = Float(
@@ -94,6 +95,21 @@ extension SchedulerConfig {
         useLuLambdas = try values.flag(.useLuLambdas) ?? false
         useFlowSigmas = try values.flag(.useFlowSigmas) ?? false
         useDynamicShifting = try values.flag(.useDynamicShifting) ?? false
+    }
+
+    /// What the EDM classes have of their own, and what they leave open otherwise than the others.
+    private mutating func readPreconditioning(_ values: KeyedDecodingContainer<CodingKeys>) throws {
+        guard className?.hasPrefix("EDM") == true else { return }
+        sigmaData = try values.number(.sigmaData, "a number above 0") { $0 > 0 && $0 < 1e4 } ?? 0.5
+        sigmaSchedule = try values.choice(.sigmaSchedule) ?? .karras
+        let (low, high) = (sigmaMin ?? 0.002, sigmaMax ?? 80)
+        guard low < high else {
+            throw SamplingError.badValue(
+                file: nil, key: CodingKeys.sigmaMin.rawValue, value: "\(low)",
+                expected: "a number below sigma_max, \(high)")
+        }
+        (sigmaMin, sigmaMax) = (low, high)
+        rho = try values.checked(.rho, as: Double.self, "7, as in the paper") { $0 == 7 }
     }
 
     /// What the networks predict that a class was written for.

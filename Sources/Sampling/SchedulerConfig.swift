@@ -29,6 +29,11 @@ package enum FinalSigmas: String, Codable, CaseIterable, Sendable {
     case smallest = "sigma_min"
 }
 
+/// How diffusers' EDM classes space σ.
+package enum SigmaSchedule: String, Codable, CaseIterable, Sendable {
+    case karras, exponential
+}
+
 /// diffusers' `scheduler_config.json`: the noise that the model was trained on and how to sample it.
 ///
 /// A key that is missing (or null) stays nil where diffusers' classes have different defaults; each sampler puts
@@ -58,6 +63,13 @@ package struct SchedulerConfig: Codable, Equatable, Sendable {
     package var useBetaSigmas = false
     package var sigmaMin: Double?
     package var sigmaMax: Double?
+    /// Networks with the preconditioning of Karras et al. 2022 (diffusers' EDM classes), which were trained on any σ
+    /// between two: the standard deviation of the data. nil for all others.
+    package var sigmaData: Double?
+    /// How these space σ.
+    package var sigmaSchedule = SigmaSchedule.karras
+    /// Of Karras' schedule; 7 or nothing.
+    package var rho: Double?
 
     package var clipSample: Bool?
     package var clipSampleRange: Float = 1
@@ -119,6 +131,9 @@ package struct SchedulerConfig: Codable, Equatable, Sendable {
         case useBetaSigmas = "use_beta_sigmas"
         case sigmaMin = "sigma_min"
         case sigmaMax = "sigma_max"
+        case sigmaData = "sigma_data"
+        case sigmaSchedule = "sigma_schedule"
+        case rho
         case clipSample = "clip_sample"
         case clipSampleRange = "clip_sample_range"
         case thresholding

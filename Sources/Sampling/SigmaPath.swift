@@ -22,18 +22,20 @@ struct SigmaPath: Sendable {
     init(_ settings: SamplerSettings, _ traits: Traits) throws {
         let (steps, config) = (settings.steps, settings.config)
         let spacing = config.timestepSpacing ?? .linspace
-        table = SigmaTable(
-            NoiseSchedule(
-                config, defaultBetas: traits.defaultBetas, rescalesToZeroSNR: traits.rescalesToZeroSNR,
-                keepsLastAboveZero: true))
+        table = SigmaTable(config, defaultBetas: traits.defaultBetas, rescalesToZeroSNR: traits.rescalesToZeroSNR)
+        let isContinuous = config.sigmaData != nil
         var ladder: SigmaLadder
         if let sigmas = settings.sigmas {
             ladder = SigmaLadder(sigmas, of: table)
         } else {
             let timesteps = try Timesteps.evenly(
                 spacing, steps: steps, train: config.numTrainTimesteps, offset: config.stepsOffset)
-            ladder = SigmaLadder(at: timesteps.map { Double(Float($0)) }, of: table)
-            let schedule = try settings.schedule ?? (traits.readsSchedule ? ScheduleName(config) : .discrete)
+            ladder =
+                isContinuous
+                ? SigmaLadder([table.highest, table.lowest], of: table)
+                : SigmaLadder(at: timesteps.map { Double(Float($0)) }, of: table)
+            let readsSchedule = traits.readsSchedule || isContinuous
+            let schedule = try settings.schedule ?? (readsSchedule ? ScheduleName(config) : .discrete)
             if case .sigmas(let spaced) = schedule.kind, let highest = ladder.sigmas.first,
                 let lowest = ladder.sigmas.last
             {
@@ -47,7 +49,7 @@ struct SigmaPath: Sendable {
         sigmas = ladder.sigmas.map { Float($0) } + [endsEarly ? Float(table.lowest) : 0]
         levels = zip(sigmas, ladder.timesteps).map { NoiseLevel(exploding: $0, timestep: Float($1)) }
         let highest = sigmas.max() ?? 0
-        initialNoiseScale = spacing == .leading ? (highest * highest + 1).squareRoot() : highest
+        initialNoiseScale = spacing == .leading || isContinuous ? (highest * highest + 1).squareRoot() : highest
     }
 
     /// dx/dσ = (x − x₀)/σ at a level. This is ε; but where σ is in the thousands float32 leaves a visible difference,

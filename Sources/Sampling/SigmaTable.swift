@@ -10,9 +10,27 @@
 struct SigmaTable: Sendable {
     let sigmas: [Float]
     private let logarithms: [Float]
+    /// Whether the network knows any σ, and is told log σ / 4 (Karras et al. 2022, table 1). As many σ as there are
+    /// training steps stand for all of them where a schedule picks from those.
+    private let isContinuous: Bool
 
-    init(_ schedule: NoiseSchedule) {
-        sigmas = schedule.sigmas
+    /// The noise that a model was trained on.
+    init(
+        _ config: SchedulerConfig, defaultBetas: (start: Double, end: Double) = (0.0001, 0.02),
+        rescalesToZeroSNR: Bool = true
+    ) {
+        if config.sigmaData != nil, let lowest = config.sigmaMin, let highest = config.sigmaMax {
+            let count = config.numTrainTimesteps
+            let step = (log(highest) - log(lowest)) / Double(max(count - 1, 1))
+            sigmas = (0..<count).map { $0 == count - 1 ? Float(highest) : Float(exp(log(lowest) + Double($0) * step)) }
+            isContinuous = true
+        } else {
+            sigmas =
+                NoiseSchedule(
+                    config, defaultBetas: defaultBetas, rescalesToZeroSNR: rescalesToZeroSNR, keepsLastAboveZero: true
+                ).sigmas
+            isContinuous = false
+        }
         logarithms = sigmas.map { log($0) }
     }
 
@@ -22,6 +40,7 @@ struct SigmaTable: Sendable {
 
     /// The place of σ on the grid of training steps, linear in log σ; the ends beyond (k-diffusion's sigma_to_t).
     func timestep(of sigma: Double) -> Double {
+        guard !isContinuous else { return 0.25 * log(max(sigma, 1e-10)) }
         guard logarithms.count > 1 else { return 0 }
         let logarithm = log(max(sigma, 1e-10))
         let above = logarithms.firstIndex { Double($0) > logarithm } ?? logarithms.count
@@ -32,7 +51,9 @@ struct SigmaTable: Sendable {
     }
 
     /// σ between training steps, linear in log σ (k-diffusion's t_to_sigma).
-    func sigma(at timestep: Double) -> Double { exp(interpolated(logarithms, at: timestep)) }
+    func sigma(at timestep: Double) -> Double {
+        isContinuous ? exp(4 * timestep) : exp(interpolated(logarithms, at: timestep))
+    }
 
     /// σ between training steps, linear in σ itself, as diffusers has it.
     func linearSigma(at timestep: Double) -> Double { interpolated(sigmas, at: timestep) }

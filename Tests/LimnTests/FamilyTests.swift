@@ -19,10 +19,16 @@ import Testing
     /// A copy of a fixture model in which one text of a file is another.
     private func edited(_ model: String, _ file: String, _ old: String, _ new: String) throws -> TemporaryFolder {
         let folder = try TemporaryFolder()
-        for part in try FileManager.default.contentsOfDirectory(atPath: Fixtures.path(model)) {
-            let original = URL(fileURLWithPath: Fixtures.path(model) + "/" + part).resolvingSymlinksInPath().path
-            try FileManager.default.copyItem(atPath: original, toPath: folder.file(part))
+        // Links of a fixture's may lead anywhere from the copy.
+        func copy(_ original: String, to copied: String) throws {
+            let original = URL(fileURLWithPath: original).resolvingSymlinksInPath().path
+            guard let parts = try? FileManager.default.contentsOfDirectory(atPath: original) else {
+                return try FileManager.default.copyItem(atPath: original, toPath: copied)
+            }
+            try FileManager.default.createDirectory(atPath: copied, withIntermediateDirectories: true)
+            for part in parts { try copy(original + "/" + part, to: copied + "/" + part) }
         }
+        try copy(Fixtures.path(model), to: folder.path)
         let text = try String(contentsOfFile: folder.file(file), encoding: .utf8)
         #expect(text.contains(old))
         try folder.write(text.replacing(old, with: new).utf8, to: file)
@@ -43,6 +49,40 @@ import Testing
             try picture.write(to: folder.file("\(index).png"))
             let again = try await model.generate(try Recipe(contentsOf: folder.file("\(index).png")).request())[0]
             #expect(try again.pngData() == picture.pngData())
+        }
+    }
+
+    /// A model like Playground 2.5: preconditioned as Karras et al. 2022 have it, its latents shifted channel by channel.
+    @Test func preconditionedModelsEndInTheLatentsOfDiffusers() async throws {
+        let reference = try ReferenceRuns("edm-xl")
+        let folder = try edited(
+            "pipeline-xl", "vae/config.json", "\"latents_mean\": null,\n  \"latents_std\": null",
+            "\"latents_mean\": [-1.5, 0.25, 0.5, 2.0], \"latents_std\": [8.0, 5.5, 4.0, 5.0]")
+        let model = try await Model.load(
+            from: folder.path, options: LoadOptions(threads: 2, precision: .float32))
+        for (index, run) in reference.runs.enumerated() {
+            await model.use(reference.scheduler(index))
+            let picture = try await model.generate(try reference.request(index))[0]
+            let error = relativeError(
+                try #require(picture.latents).values, try reference.latents.float32("\(run.name).latents"))
+            print("edm-xl \(run.name): \(error)")
+            #expect(error < 1e-4, "\(run.name)")
+            guard let name = run.picture else { continue }
+            let expected = try Picture(contentsOf: reference.folder + "/" + name)
+            #expect(try #require(largestDifference(picture, expected)) <= 1, "\(run.name)")
+        }
+    }
+
+    @Test func statisticsOfLatentsAreChecked() async throws {
+        for (mean, std, message) in [
+            ("[1, 2]", "[1, 1, 1, 1]", "a list of 4 numbers"), ("[1, 2, 3, 4]", "[1, 1, 0, 1]", "above 0"),
+            ("[1, 2, 3, \"x\"]", "[1, 1, 1, 1]", "a number"),
+        ] {
+            let folder = try edited(
+                "pipeline-xl", "vae/config.json", "\"latents_mean\": null,\n  \"latents_std\": null",
+                "\"latents_mean\": \(mean), \"latents_std\": \(std)")
+            let error = await #expect(throws: (any Error).self) { try await Model.load(from: folder.path) }
+            #expect("\(error.map { "\($0)" } ?? "")".contains(message), "\(message)")
         }
     }
 

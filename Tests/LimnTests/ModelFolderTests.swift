@@ -67,7 +67,7 @@ import Testing
             ("unet/config.json", "UNet2DConditionModel", "Transformer3D"),
             ("vae/config.json", "AutoencoderKL", "VQModel"),
             ("text_encoder/config.json", "CLIPTextModel", "BertModel"),
-            ("scheduler/scheduler_config.json", "PNDMScheduler", "EDMEulerScheduler"),
+            ("scheduler/scheduler_config.json", "PNDMScheduler", "FlowMatchEulerDiscreteScheduler"),
         ] {
             let folder = try copy { try edit($0, file, "\"\(old)\"", "\"\(new)\"") }
             var text = await failure(folder)

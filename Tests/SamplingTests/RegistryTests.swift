@@ -58,7 +58,7 @@ import Testing
             do {
                 _ = try makeSampler(nil, .init(steps: 10, config: config))
                 Issue.record("made a sampler")
-            } catch { #expect("\(error)".contains("EulerDiscreteScheduler, Euler")) }
+            } catch { #expect("\(error)".contains("EulerDiscreteScheduler, EDMEulerScheduler, Euler")) }
         }
     }
 
@@ -136,7 +136,7 @@ import Testing
         do {
             sampler = try makeSampler(name, .init(steps: steps, schedule: schedule, config: config))
         } catch is SamplingError { return }
-        let parameterization = Parameterization(config.predictionType)
+        let parameterization = Parameterization(config)
         let pool = SamplePool(count: 3)
         for first in 0..<sampler.levels.count {
             let x = try sampler.sample(

@@ -76,7 +76,7 @@ import Testing
 
     private func result(of sampler: any Sampler, _ run: Run, _ config: SchedulerConfig) throws -> [Float] {
         let pool = SamplePool(count: SamplingFixtures.count)
-        let parameterization = Parameterization(config.predictionType)
+        let parameterization = Parameterization(config)
         var generator = TorchGenerator(seed: 7)
         let noise = generator.normal(in: pool)
         var first = 0

@@ -109,7 +109,8 @@ import Testing
         }
     }
 
-    /// Nobody's brackets take more than a moment, or more than the stack has.
+    /// Nobody's brackets take more than a moment (or, on a machine that has much else to do, a minute), or more than the stack
+    /// has.
     @Test func hostileTextsAreRefusedOrReadInTime() throws {
         let many = 1 << 17
         for unit in [
@@ -121,7 +122,7 @@ import Testing
             _ = try? ComfyWeights.parse(text)
             _ = try? ComposedPart.parse(text)
             _ = (try? PromptSchedule(parsing: text))?.texts(steps: 3)
-            #expect(ContinuousClock.now - start < .seconds(10), "\(unit)")
+            #expect(ContinuousClock.now - start < .seconds(60), "\(unit)")
         }
         let deep = String(repeating: "(", count: 99) + "a" + String(repeating: ")", count: 99)
         #expect(try WebUIWeights.parse(deep).count == 1)

@@ -239,9 +239,26 @@ def diffusers_cases():
             yield dict(sampler="euler", sigmas=sigmas, steps=len(sigmas) - 1), SD | dict(prediction_type=prediction)
 
 
+def preconditioned_cases():
+    """Networks as Karras et al. 2022 have them."""
+    for cls in ["EDMEulerScheduler", "EDMDPMSolverMultistepScheduler"]:
+        for prediction in ["epsilon", "v_prediction"]:
+            for steps in [1, 2, 6, 20]:
+                yield dict(steps=steps), dict(_class_name=cls, prediction_type=prediction)
+        yield dict(steps=10), dict(_class_name=cls, sigma_schedule="exponential")
+        yield (dict(steps=10), dict(_class_name=cls, sigma_min=0.01, sigma_max=120.0, sigma_data=1.0,
+                                    final_sigmas_type="sigma_min"))
+        for steps, strength in [(10, 0.7), (20, 0.29)]:
+            yield dict(steps=steps, strength=strength), dict(_class_name=cls)
+    for options in [dict(algorithm_type="sde-dpmsolver++"), dict(solver_order=3), dict(solver_type="heun"),
+                    dict(thresholding=True), dict(lower_order_final=False), dict(euler_at_final=True)]:
+        for steps in [7, 18]:
+            yield dict(steps=steps), dict(_class_name="EDMDPMSolverMultistepScheduler") | options
+
+
 def write_runs():
     configs, written, values = [], [], []
-    for case, config in diffusers_cases():
+    for case, config in [*diffusers_cases(), *preconditioned_cases()]:
         data = sampling.run(case, config)
         if not np.isfinite(data).all():
             raise SystemExit(f"not finite: {case} {config}")

@@ -111,6 +111,14 @@ def correct(call, family):
     return call
 
 
+def unscaled(latents, config):
+    """As the pipelines give them to the VAE."""
+    if config.latents_mean is None:
+        return latents / config.scaling_factor
+    mean, std = (torch.tensor(values).view(1, -1, 1, 1) for values in (config.latents_mean, config.latents_std))
+    return latents * std / config.scaling_factor + mean
+
+
 def draw(model, folder, runs, prompt_of_check=None, family="sd", prepare=lambda pipe: None,
          pipelines=None, adjust=lambda call, run: call, around=lambda pipe, run: contextlib.nullcontext(), **options):
     """Writes runs.json, runs.safetensors and `<name>.png` into `folder`; pictures named by the runs lie there.
@@ -155,7 +163,7 @@ def draw(model, folder, runs, prompt_of_check=None, family="sd", prepare=lambda 
         tensors[f"{run['name']}.latents"] = latents
         if run["picture"]:
             with torch.no_grad():
-                decoded = pipe.vae.decode(latents / pipe.vae.config.scaling_factor).sample
+                decoded = pipe.vae.decode(unscaled(latents, pipe.vae.config)).sample
             run["picture"] = run["name"] + ".png"
             pipe.image_processor.postprocess(decoded)[0].save(os.path.join(folder, run["picture"]))
         else:

@@ -81,7 +81,10 @@ package struct ConfigFile: Sendable {
     }
 
     package func float(_ key: String, default fallback: Float) throws -> Float {
-        guard let value = value(key) else { return fallback }
+        try value(key).map { try number(key, $0) } ?? fallback
+    }
+
+    private func number(_ key: String, _ value: JSONValue) throws -> Float {
         guard case .number(let number) = value, number.isFinite, Float(number).isFinite else {
             throw wrong(key, value, expected: "a number")
         }
@@ -129,6 +132,15 @@ package struct ConfigFile: Sendable {
             throw wrong(key, value, expected: "a list of 1 to 16 numbers")
         }
         return try items.map { try whole(key, $0, in: range) }
+    }
+
+    /// A list of so many numbers; nil if the key is missing or null.
+    package func floats(_ key: String, count: Int) throws -> [Float]? {
+        guard let value = value(key) else { return nil }
+        guard case .array(let items) = value, items.count == count else {
+            throw wrong(key, value, expected: "a list of \(count) numbers")
+        }
+        return try items.map { try number(key, $0) }
     }
 
     /// A list with one number a level, or one number for all levels.

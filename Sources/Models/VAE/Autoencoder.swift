@@ -73,6 +73,8 @@ package protocol VAEConfig: Sendable {
     var factor: Int { get }
     /// What latents are multiplied by for the UNet.
     var scalingFactor: Float { get }
+    /// How they are shifted and scaled before, channel by channel; nil: not at all.
+    var statistics: LatentStatistics? { get }
     /// Whether pictures are encoded to a distribution (its mean, then the logarithm of its variance), of which latents
     /// are drawn; else they are encoded to latents.
     var drawsLatents: Bool { get }
@@ -83,6 +85,37 @@ package protocol VAEConfig: Sendable {
 
     /// The network, its weights read from `source`.
     func autoencoder(_ source: LayerSource) throws -> any Autoencoder
+}
+
+extension VAEConfig {
+    /// Values of a channel as the UNet sees them.
+    package func scaled(_ value: Float, channel: Int) -> Float {
+        guard let statistics else { return value * scalingFactor }
+        return (value - statistics.means[channel]) * scalingFactor / statistics.deviations[channel]
+    }
+
+    /// Values of a channel as the decoder wants them.
+    package func unscaled(_ value: Float, channel: Int) -> Float {
+        guard let statistics else { return value / scalingFactor }
+        return value * statistics.deviations[channel] / scalingFactor + statistics.means[channel]
+    }
+}
+
+/// Mean and standard deviation of each channel of a VAE's latents (`latents_mean` and `latents_std`).
+package struct LatentStatistics: Sendable, Equatable {
+    package let means: [Float]
+    package let deviations: [Float]
+
+    /// nil where the configuration says neither
+    init?(_ file: ConfigFile, channels: Int) throws {
+        guard let means = try file.floats("latents_mean", count: channels),
+            let deviations = try file.floats("latents_std", count: channels)
+        else { return nil }
+        guard deviations.allSatisfy({ $0 > 0 }) else {
+            throw ModelError("\(file.path): latents_std must be numbers above 0")
+        }
+        (self.means, self.deviations) = (means, deviations)
+    }
 }
 
 /// The autoencoders that are built, by the class that their configuration names.

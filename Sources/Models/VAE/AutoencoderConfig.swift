@@ -12,6 +12,7 @@ package struct AutoencoderConfig: VAEConfig, Equatable {
     package var usesQuantConv = true
     package var usesPostQuantConv = true
     package var scalingFactor: Float = 0.18215
+    package var statistics: LatentStatistics?
     /// Whether half precision is not enough for it (`force_upcast`); only Stable Diffusion XL's pipelines ask.
     package var needsFloat32 = false
 
@@ -38,8 +39,7 @@ package struct AutoencoderConfig: VAEConfig, Equatable {
         usesPostQuantConv = try file.bool("use_post_quant_conv", default: true)
         scalingFactor = try file.float("scaling_factor", default: 0.18215)
         needsFloat32 = try file.bool("force_upcast", default: true)
-        try file.requireOff("latents_mean", reason: "latents are scaled by one factor only")
-        try file.requireOff("latents_std", reason: "latents are scaled by one factor only")
+        statistics = try LatentStatistics(file, channels: latentChannels)
         guard scalingFactor > 0 else {
             throw ModelError("\(file.path): scaling_factor must be above 0, not \(scalingFactor)")
         }

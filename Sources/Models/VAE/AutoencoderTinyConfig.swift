@@ -16,6 +16,7 @@ package struct AutoencoderTinyConfig: VAEConfig, Equatable {
 
     package init() {}
 
+    package var statistics: LatentStatistics? { nil }
     package var factor: Int { 1 << (decoderBlocks.count - 1) }
     package var drawsLatents: Bool { false }
     package var needsFloat32: Bool { false }
