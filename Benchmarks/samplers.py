@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Samplers and steps: how near a sampler comes to where its path leads, with the default model.
 
-    python3 Benchmarks/samplers.py [--limn PROGRAM] [--grid GRID.png]
+    python3 Benchmarks/samplers.py [--limn PROGRAM] [--pictures FOLDER] [--grid GRID.png]
 
 Prints a table for docs/samplers.md: the mean PSNR, in dB, over eight prompts, of a run's picture against Heun's in 200
 steps (of runs with noise there is no such picture). Runs of the network count, not steps: a sampler that runs it twice a
-step gets half of the steps. With --grid the pictures of the first prompt are laid out as one, a row a sampler. Needs Pillow and NumPy.
+step gets half of the steps. With --grid the pictures of the first prompt are laid out as one, a row a sampler. With --pictures the pictures stay in
+a folder, and those that lie there already are not drawn again. Needs Pillow and NumPy.
 """
 
 import argparse
@@ -30,6 +31,7 @@ def parsed():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--limn", default=ROOT / ".build/release/limn", help="the program")
     parser.add_argument("--model", default=ROOT / "weights/icons-64", help="the model's folder")
+    parser.add_argument("--pictures", type=Path, help="where to keep the pictures; a temporary folder by default")
     parser.add_argument("--grid", help="where to write a picture of pictures")
     return parser.parse_args()
 
@@ -39,12 +41,15 @@ def drawn(arguments, folder, sampler, steps):
     prompts = folder / "prompts.txt"
     prompts.write_text("\n".join(PROMPTS))
     target = folder / f"{sampler}-{steps}"
-    target.mkdir()
+    files = [target / f"{index + 1}.png" for index in range(len(PROMPTS))]
+    if all(file.exists() for file in files):
+        return files
+    target.mkdir(exist_ok=True)
     command = [arguments.limn, "-m", arguments.model, "--prompt-file", prompts, "--sampler", sampler, "--steps",
                str(steps), "-o", f"{target}/%d.png", *COMMON]
     if subprocess.run(command, capture_output=True).returncode != 0:
         return None
-    return [target / f"{index + 1}.png" for index in range(len(PROMPTS))]
+    return files
 
 
 def psnr(path, goal):
@@ -58,13 +63,14 @@ def main():
     samplers = listed["samplers"]
     rows = []
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        folder = arguments.pictures or Path(name)
+        folder.mkdir(parents=True, exist_ok=True)
         goal = [numpy.asarray(Image.open(path), dtype=float) for path in drawn(arguments, folder, "heun", 200)]
         print("| sampler | " + " | ".join(map(str, RUNS)) + " |\n|---|" + "---|" * len(RUNS), flush=True)
         for sampler in samplers:
-            runs = sampler["evaluations"]
-            if not isinstance(runs, int):
-                continue
+            runs = sampler.get("evaluations")
+            if runs is None:
+                continue  # it chooses its steps by itself
             pictures = {count: drawn(arguments, folder, sampler["name"], count // runs) for count in RUNS}
             rows.append((sampler["name"], pictures))
             if sampler["isStochastic"]:
