@@ -233,7 +233,7 @@ struct PreparedRequest {
             throw usage("\(description.name) is no refiner of Stable Diffusion XL: it knows no aesthetic score")
         }
         for score in scores where !(0...100).contains(score) {
-            throw usage("an aesthetic score of \(score) is out of range; give about 1 to 10")
+            throw usage("an aesthetic score of \(score) is out of range; give 0 to 100, usually 1 to 10")
         }
     }
 

@@ -45,7 +45,9 @@ struct OpenedRefiner {
                 "\(path): this is no refiner for \(first.name): a Stable Diffusion XL model's work is gone on with by "
                     + "another one of the same latents", isUsage: true)
         }
-        guard description.scheduler.predictionType == first.scheduler.predictionType else {
+        guard description.scheduler.predictionType == first.scheduler.predictionType,
+            description.scheduler.sigmaData == first.scheduler.sigmaData
+        else {
             throw LimnError("\(path): the refiner predicts something else than \(first.name) does")
         }
         (self.description, parts) = (description, opened.parts)

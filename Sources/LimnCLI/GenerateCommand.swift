@@ -23,10 +23,10 @@ struct GenerateCommand: AsyncParsableCommand {
             A file is never written over: if output.png is there, the picture goes to output-1.png, and so on; \
             its name is printed.
 
-            Samplers:
-            \(Self.listed(Choices.samplers))
+            Samplers (`limn samplers` tells when to use which):
+            \(Self.named(Choices.samplers))
             Schedules:
-            \(Self.listed(Choices.schedules))
+            \(Self.named(Choices.schedules))
             Random generators:
             \(Self.listed(Choices.generators))
             """)
@@ -47,6 +47,10 @@ struct GenerateCommand: AsyncParsableCommand {
     func run() async throws {
         Interruption.install()
         try await Generation(self).run()
+    }
+
+    private static func named(_ choices: [NamedChoice]) -> String {
+        choices.map(\.name).joined(separator: ", ")
     }
 
     private static func listed(_ choices: [NamedChoice]) -> String {

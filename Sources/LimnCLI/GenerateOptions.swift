@@ -124,13 +124,15 @@ struct SamplingOptions: ParsableArguments {
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("Denoising steps. (default: 25; LCM 4, SDXL Turbo 1)", valueName: "count"))
+        help: ArgumentHelp(
+            "Denoising steps, 1 to the model's training steps, mostly 1000. (default: 25; LCM 4, SDXL Turbo 1)",
+            valueName: "count"))
     var steps: Int?
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Classifier-free guidance: how strictly to follow the prompt; 1 is off. (default: the model's, 7 for most)",
+            "Classifier-free guidance, 0 to 1000: how strictly to follow the prompt; 1 is off. (default: the model's, 7 for most)",
             valueName: "scale"))
     var cfgScale: Float?
 
@@ -150,7 +152,7 @@ struct SamplingOptions: ParsableArguments {
         parsing: .unconditional,
         help: ArgumentHelp(
             """
-            Run the whole UNet every so many times; between, its outermost layers alone, which is faster and another \
+            Run the whole UNet every so many times, 1 to 1000; between, its outermost layers alone, which is faster and another \
             picture. (default: 1, always)
             """,
             valueName: "count"))
@@ -188,7 +190,7 @@ struct SamplingOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Which layer of the text encoder to listen to: 1 is the last, 2 the one before. (default: 1)",
+            "Which layer of the text encoder to listen to: 1 is the last, 2 the one before, up to the first. (default: 1)",
             valueName: "layer"))
     var clipSkip: Int?
 
@@ -211,7 +213,8 @@ struct ConditionOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "InstructPix2Pix: how strictly to keep to the picture of -i. (default: 1.5)", valueName: "scale"))
+            "InstructPix2Pix: how strictly to keep to the picture of -i, 0 to 1000. (default: 1.5)", valueName: "scale")
+    )
     var imageCfgScale: Float?
 
     @Option(
@@ -241,13 +244,14 @@ struct ConditionOptions: ParsableArguments {
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("SDXL's refiner: how beautiful, about 1 to 10. (default: 6)", valueName: "score"))
+        help: ArgumentHelp("SDXL's refiner: how beautiful, 0 to 100, usually 1 to 10. (default: 6)", valueName: "score")
+    )
     var aestheticScore: Float?
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "SDXL's refiner: how beautiful what is steered away from. (default: 2.5)", valueName: "score"))
+            "SDXL's refiner: the same of what is steered away from. (default: 2.5)", valueName: "score"))
     var negativeAestheticScore: Float?
 }
 
@@ -261,7 +265,7 @@ struct OutputOptions: ParsableArguments {
 
     @Option(
         name: .shortAndLong, parsing: .unconditional,
-        help: ArgumentHelp("How many pictures. (default: 1)", valueName: "count"))
+        help: ArgumentHelp("How many pictures, 1 to 10000. (default: 1)", valueName: "count"))
     var batchCount: Int?
 
     @Option(
@@ -281,7 +285,7 @@ struct OutputOptions: ParsableArguments {
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("After every how many steps to renew it. (default: 1)", valueName: "count"))
+        help: ArgumentHelp("After every how many steps to renew it, from 1. (default: 1)", valueName: "count"))
     var previewEvery: Int?
 
     @Flag(help: "One line of JSON a picture on standard output.")
@@ -294,7 +298,8 @@ struct OutputOptions: ParsableArguments {
 struct MachineOptions: ParsableArguments {
     @Option(
         name: .shortAndLong, parsing: .unconditional,
-        help: ArgumentHelp("Worker threads; the picture does not depend on it. (default: all)", valueName: "count"))
+        help: ArgumentHelp(
+            "Worker threads, 1 to 1024; the picture does not depend on it. (default: all)", valueName: "count"))
     var threads: Int?
 
     @Option(

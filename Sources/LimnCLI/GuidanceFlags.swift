@@ -13,7 +13,7 @@ struct GuidanceFlags: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Guide only where the noise lies between these levels, such as 0.28,5.42; off: everywhere.",
+            "Guide only where the noise lies between these levels, such as 0.28,5.42, from 0 to 1000000; off: everywhere.",
             valueName: "low,high"))
     var guidanceSigmas: String?
 
@@ -22,7 +22,7 @@ struct GuidanceFlags: ParsableArguments {
         help: ArgumentHelp(
             """
             How the guidance scale goes over the run: linear:START or cosine:START, which end at --cfg-scale, or values \
-            such as 1,8,3. (default: off, one scale)
+            such as 1,8,3, each 0 to 1000. (default: off, one scale)
             """,
             valueName: "curve"))
     var guidanceCurve: String?
@@ -30,14 +30,15 @@ struct GuidanceFlags: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Perturbed-attention guidance, usually 2 to 4: half as much work again. (default: 0, off)",
+            "Perturbed-attention guidance, 0 to 100, usually 2 to 4: half as much work again. (default: 0, off)",
             valueName: "scale"))
     var pagScale: Float?
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "By how much that falls with each timestep below 1000, such as 0.005. (default: 0)", valueName: "scale"))
+            "By how much that falls with each timestep below 1000, 0 to 100, such as 0.005. (default: 0)",
+            valueName: "scale"))
     var pagAdaptiveScale: Float?
 
     @Option(
@@ -49,7 +50,7 @@ struct GuidanceFlags: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Self-attention guidance, usually 0.5 to 1: half as much work again. (default: 0, off)",
+            "Self-attention guidance, 0 to 100, usually 0.5 to 1: half as much work again. (default: 0, off)",
             valueName: "scale"))
     var sagScale: Float?
 
