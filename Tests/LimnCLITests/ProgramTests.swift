@@ -25,8 +25,8 @@ struct ProgramTests {
             "--clip-skip", "-o, --output", "-b, --batch-count", "--save-latents", "--json", "--quiet",
             "-t, --threads", "--precision", "--low-memory", "--vae-tiling", "--vae ", "--taesd ",
             "--taesd-preview-only", "--preview ", "--preview-every", "-h, --help", "--version",
-            "--sigmas", "--noise-schedule", "--zero-snr", "--brownian-noise", "--s-noise", "--s-churn", "--s-tmin", "--s-tmax", "--rtol",
-            "--atol",
+            "--sigmas", "--noise-schedule", "--zero-snr", "--brownian-noise", "--s-noise", "--s-churn", "--s-tmin",
+            "--s-tmax", "--rtol", "--atol",
             "--lora ", "--lora-dir", "--lora-lenient",
         ] {
             #expect(help.contains(flag), "\(flag)")
