@@ -5,7 +5,7 @@
 
 Prints a table for docs/samplers.md: the mean PSNR, in dB, over eight prompts, of a run's picture against Heun's in 200
 steps (of runs with noise there is no such picture). Runs of the network count, not steps: a sampler that runs it twice a
-step gets half of the steps. With --grid the pictures of the first prompt are laid out as one, a row a sampler. With --pictures the pictures stay in
+step gets half of the steps. With --grid the pictures of the first prompt are laid out as one. With --pictures the pictures stay in
 a folder, and those that lie there already are not drawn again. Needs Pillow and NumPy.
 """
 
@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PROMPTS = ("red apple", "cat face", "rocket", "pizza", "grinning face", "red heart on a blue background", "sunflower",
            "robot, green background")
 RUNS = (4, 6, 8, 12, 16, 24, 40)
+GRID_RUNS = (4, 8, 16, 40)
 # One thread: pictures do not depend on it, and so the study can run beside other work.
 COMMON = ("--cfg-scale", "4", "--precision", "f32", "--seed", "7", "--threads", "1", "--quiet")
 
@@ -86,17 +87,21 @@ def main():
 
 
 def save_grid(rows, path):
-    side, margin = 64, 130
-    sheet = Image.new("RGB", (margin + side * len(RUNS), 16 + side * len(rows)), "white")
+    """Two blocks side by side, a row a sampler, a column a number of runs."""
+    side, margin, top = 64, 130, 16
+    half = (len(rows) + 1) // 2
+    block = margin + side * len(GRID_RUNS)
+    sheet = Image.new("RGB", (2 * block, top + side * half), "white")
     draw = ImageDraw.Draw(sheet)
-    for column, count in enumerate(RUNS):
-        draw.text((margin + side * column + 24, 2), str(count), fill="black")
-    for row, (name, pictures) in enumerate(rows):
-        draw.text((4, 16 + side * row + 26), name, fill="black")
-        for column, count in enumerate(RUNS):
+    for index, (name, pictures) in enumerate(rows):
+        left, y = block * (index // half), top + side * (index % half)
+        draw.text((left + 4, y + 26), name, fill="black")
+        for column, count in enumerate(GRID_RUNS):
+            x = left + margin + side * column
+            draw.text((x + 24, 2), str(count), fill="black")
             if pictures[count]:
-                sheet.paste(Image.open(pictures[count][0]), (margin + side * column, 16 + side * row))
-    sheet.save(path)
+                sheet.paste(Image.open(pictures[count][0]), (x, y))
+    sheet.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 if __name__ == "__main__":
