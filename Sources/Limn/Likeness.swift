@@ -150,6 +150,8 @@ struct Habits: Sendable {
         case inPredictions
         /// And in all that the network sees, noised to where x is.
         case inInputsAndPredictions
+        /// In all that the network sees, as it is.
+        case inInputs
     }
 }
 
@@ -179,7 +181,7 @@ extension Likeness {
             habits.etas = ["dpm_fast": 1, "dpm_adaptive": 1]
             habits.leavesOutPenultimate = ["dpm2", "dpm2_a", "dpm++3m_sde"]
             habits.samplers = Self.shared.union([
-                "lms", "dpm2_a", "dpm++sde", "dpm++3m_sde", "dpm_fast", "dpm_adaptive", "restart",
+                "lms", "dpm2_a", "dpm++sde", "dpm++3m_sde", "dpm_fast", "dpm_adaptive", "restart", "ddim", "plms",
             ])
             habits.conventions = RunConventions(tables: .webUI)
             (habits.strength, habits.usualStrength) = (.webUI, 0.75)

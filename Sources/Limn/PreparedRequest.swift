@@ -138,13 +138,14 @@ struct PreparedRequest {
         sampler = try makeSampler(chosen.runs, settings)
         // Some schedules have fewer levels than steps were asked for.
         firstStep = min(settings.firstStep, sampler.levels.count - 1)
-        if let conventions = settings.conventions, let first = sampler.levels.first {
+        if let conventions = settings.conventions, let first = sampler.levels.first, !(sampler is TimestepsOfTheWebUI) {
             noiseScale = conventions.noiseScale(at: first, settings.config)
         } else {
             noiseScale = sampler.initialNoiseScale
         }
         laysOut = settings.conventions != nil
-        pathStart = try habits.followsWholePath ? settings.highestOfAll() : nil
+        pathStart =
+            try habits.followsWholePath && chosen.runs?.takesSchedule == true ? settings.highestOfAll() : nil
         warnings = chosen.warnings
         try Self.checkRepainting(kind, chosen.runs, habits, description)
 

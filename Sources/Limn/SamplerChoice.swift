@@ -29,7 +29,9 @@ struct SamplerChoice {
             schedule = schedule ?? parsed.schedule
         }
         self.sampler = sampler
-        runs = sampler.flatMap { habits.meantSamplers[$0.rawValue] }.flatMap(SamplerName.init(rawValue:)) ?? sampler
+        let own = request.likeness == .webui ? sampler.flatMap { SamplerName.ofTheWebUI($0.rawValue) } : nil
+        runs =
+            own ?? sampler.flatMap { habits.meantSamplers[$0.rawValue] }.flatMap(SamplerName.init(rawValue:)) ?? sampler
         // Models that know any σ are laid out as diffusers does.
         isFollowed =
             habits.conventions != nil && scheduler.sigmaData == nil

@@ -53,8 +53,10 @@ struct StartingPoint {
     ) rethrows -> Denoised {
         guard let kept, kept.repainting != .afterSteps else { return try denoise(x) }
         var seen = x
-        if kept.repainting == .inInputsAndPredictions {
-            seen = kept.mixed(level.alpha * kept.picture + level.sigma * kept.noise, x)
+        switch kept.repainting {
+        case .inInputsAndPredictions: seen = kept.mixed(level.alpha * kept.picture + level.sigma * kept.noise, x)
+        case .inInputs: return try denoise(kept.mixed(kept.picture, x))
+        case .inPredictions, .afterSteps: break
         }
         var denoised = try denoise(seen)
         denoised.x0 = kept.mixed(kept.picture, denoised.x0)
@@ -127,7 +129,7 @@ extension Model {
         let small = try job.latentMask(mask, shape)
         var kept = StartingPoint.Kept(
             picture: latents, noise: try job.noiseOfTheKept(noise, own), mask: small.values,
-            repainting: job.habits.repainting)
+            repainting: job.sampler is TimestepsOfTheWebUI ? .inInputs : job.habits.repainting)
         switch job.request.webUI.maskedContent {
         case nil, .original: break
         case .latentNoise: latents = kept.mixed(latents, noise)
@@ -212,6 +214,9 @@ extension PreparedRequest {
     fileprivate func begun(_ latents: Sample, _ noise: Sample) -> Sample {
         let multiplier = Float(request.webUI.noiseMultiplier ?? 1)
         let noise = multiplier == 1 ? noise : multiplier * noise
+        if let sampler = sampler as? TimestepsOfTheWebUI {
+            return sampler.start.alpha * latents + sampler.start.sigma * noise
+        }
         guard laysOut else { return sampler.noised(latents, noise: noise, step: firstStep) }
         return sampler.levels[0].alpha * latents + noiseScale * noise
     }

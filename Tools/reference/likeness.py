@@ -5,7 +5,7 @@ stable-diffusion.cpp's by its formulas.
 
 needs torch, diffusers, scipy and torchsde. KDIFFUSION is where the folder `k_diffusion` of its wheel lies; WEBUI and COMFYUI
 are checkouts, of which these files are read: modules/{rng,rng_philox,sd_schedulers,sd_samplers_common,sd_samplers_extra,
-sd_samplers_kdiffusion,sd_samplers_cfg_denoiser}.py, and comfy/{samplers,sample,model_sampling}.py, comfy/k_diffusion/*.py,
+sd_samplers_kdiffusion,sd_samplers_cfg_denoiser,sd_samplers_timesteps,sd_samplers_timesteps_impl}.py, and comfy/{samplers,sample,model_sampling}.py, comfy/k_diffusion/*.py,
 comfy/ldm/modules/diffusionmodules/util.py. What they import beyond that is stood in for. Nothing of them is kept here.
 
 Writes Tests/Fixtures/likeness: runs.json says what each run was asked, runs.safetensors has its final latents.
@@ -137,10 +137,12 @@ class WebUI:
         module("modules.prompt_parser", reconstruct_multicond_batch=lambda c, step: ([[(0, 1.0)]], states(c, step)),
                reconstruct_cond_batch=states)
         module("modules_forge.forge_sampler")
+        module("modules.models.diffusion.uni_pc.uni_pc", UniPC=object)
         for name in ["sd_vae_approx", "sd_samplers", "sd_vae_taesd", "sd_models", "images", "extra_networks"]:
             module("modules." + name)
         for name in ["rng_philox", "rng", "sd_samplers_common", "sd_schedulers", "sd_samplers_extra",
-                     "sd_samplers_cfg_denoiser", "sd_samplers_kdiffusion"]:
+                     "sd_samplers_cfg_denoiser", "sd_samplers_kdiffusion", "sd_samplers_timesteps_impl",
+                     "sd_samplers_timesteps"]:
             setattr(self, name, read("modules." + name, f"{folder}/{name}.py"))
         self.sd_samplers_common.store_latent = lambda latent: None
         self.sd_samplers_common.apply_refiner = lambda *a: False
@@ -158,7 +160,9 @@ class WebUI:
         self.opts.eta_noise_seed_delta = webui.get("noiseSeedDelta", 0)
         self.opts.sgm_noise_multiplier = webui.get("usesSGMNoise", False)
         self.opts.always_discard_next_to_last_sigma = webui.get("leavesOutPenultimate", False)
-        data = next(s for s in self.sd_samplers_kdiffusion.samplers_data_k_diffusion if s.name == run["sampler_name"])
+        known = (self.sd_samplers_kdiffusion.samplers_data_k_diffusion
+                 + self.sd_samplers_timesteps.samplers_data_timesteps)
+        data = next(s for s in known if s.name == run["sampler_name"])
         sampler = data.constructor(self.model)
         sampler.config = data
         p = SimpleNamespace(
@@ -437,6 +441,13 @@ def runs():
         prompt="a [red:green:0.3] apple", changes=[(0.3, "a red apple"), second])
     add("webui", "turns", "DPM2", "Automatic", "dpm2", prompt="a red [apple|pear]", steps=6,
         changes=[(i / 12 + 1e-9, "a red " + ["apple", "pear"][(i - 1) % 2]) for i in range(1, 13)])
+
+    for label, name in [("DDIM", "ddim"), ("PLMS", "plms")]:
+        add("webui", name, label, "Automatic", name, steps=9)
+        add("webui", name + "-picture", label, "Automatic", name, steps=12, strength=0.6)
+        add("webui", name + "-mask", label, "Automatic", name, steps=12, strength=0.8, mask="mask.png")
+    add("webui", "ddim-eta", "DDIM", "Automatic", "ddim", eta=0.7)
+    add("webui", "ddim-changes", "DDIM", "Automatic", "ddim", prompt="a [red:green:0.5] apple", changes=[first, second])
 
     comfy = [("euler", "euler"), ("euler_ancestral", "euler_a"), ("heun", "heun"), ("dpm_2", "dpm2"),
              ("dpm_2_ancestral", "dpm2_a"), ("lms", "lms"), ("dpmpp_2s_ancestral", "dpm++2s_a"), ("dpmpp_2m", "dpm++2m"),
