@@ -39,10 +39,17 @@ struct LatentShape: Sendable, Equatable {
 /// A stretch of a run in which one network is told one thing: [negative prompt, prompt] while guidance lasts, then the
 /// prompt alone; and the refiner, where there is one, in the end.
 struct RunPhase {
+    /// Where it ends.
+    enum End: Sendable {
+        /// With the step of this timestep.
+        case timestep(Float)
+        /// With this evaluation, counted from 0.
+        case evaluation(Int)
+    }
+
     var unet: UNet2DConditionModel
     var conditioning: Conditioning
-    /// The timestep of its last step.
-    var lastTimestep: Float = 0
+    var end = End.timestep(0)
     /// Of the prompts that AND puts together, which all have rows, behind the negative prompt's; nil for one alone.
     var composition: [Float]?
     var isGuided = true
@@ -75,6 +82,10 @@ struct Denoiser {
     private let guider: Guider
     private let keepsUnconditional: Bool
     private let shape: LatentShape
+    private let evaluations = Count()
+
+    /// How many evaluations there were.
+    private final class Count { var value = 0 }
 
     /// - Parameters:
     ///   - phases: at least one
@@ -120,7 +131,14 @@ struct Denoiser {
     /// - Parameter x: [channels, height, width] at `level`
     func denoised(_ x: Sample, _ level: NoiseLevel) throws -> Denoised {
         // A sampler may look beyond a phase's last step: what it finds there belongs to the next phase.
-        let index = stretches.firstIndex { level.timestep >= $0.phase.lastTimestep } ?? stretches.count - 1
+        let index =
+            stretches.firstIndex {
+                switch $0.phase.end {
+                case .timestep(let last): level.timestep >= last
+                case .evaluation(let last): evaluations.value <= last
+                }
+            } ?? stretches.count - 1
+        evaluations.value += 1
         let stretch = stretches[index]
         let rows = try predictions(x, level, stretch)
         var prediction = guider.guided(rows, x: x, at: level)

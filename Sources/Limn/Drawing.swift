@@ -26,6 +26,7 @@ extension Model {
         }
 
         if compute.weights == nil { textCompute.weights?.budget = .max }
+        for text in job.warnings { tell(.warning(text)) }
         report(.encodingText, 0)
         let phases = try timed(\.textEncoder) { try runPhases(job, tell: tell) }
         let textSeconds = seconds.textEncoder
@@ -39,10 +40,11 @@ extension Model {
             seconds = StageSeconds()
             seconds.textEncoder = index == 0 ? textSeconds : 0
             let own = try job.alone(index)
-            var generator = job.generator.generator(seed: own.seed ?? 0)
+            var generator = try job.firstNoise(own, count: shape.count)
             if job.kind != .text { report(.encodingPicture, index) }
             makeRoom(job)
             let start = try timed(\.vaeEncoder) { try startingPoint(job, own, &generator) }
+            generator = try job.noiseOnTheWay(after: generator, own, count: shape.count)
             let denoiser = try Denoiser(
                 phases: phases, job, extra: start.extraChannels, shape: shape, compute: compute)
             report(.denoising(step: 0, steps: job.steps), index)
@@ -56,7 +58,7 @@ extension Model {
                 return try job.sampler.sample(
                     start.latents, from: job.firstStep,
                     denoise: { x, level in
-                        let denoised = try denoiser.denoised(x, level)
+                        let denoised = try start.keeping(x, at: level) { try denoiser.denoised($0, level) }
                         previews.keep(denoised.x0)
                         return denoised
                     },
@@ -71,7 +73,7 @@ extension Model {
                         last = Compute.seconds
                         seconds.vaeDecoder += last - now
                         seconds.unet -= last - now
-                        return start.restored(x, after: step, job.sampler)
+                        return start.restored(x, after: step, job)
                     }
                 ).values
             }
@@ -153,9 +155,11 @@ extension Model {
             batch: 1, height: shape.height, width: shape.width, channels: shape.channels,
             values: shape.channelsLast(scaled))
         let decoded = try decoder.network.decode(tensor, decoder.compute, tiling: job.vaeTiling)
-        var image = try Image(signed: decoded.buffer, width: job.width, height: job.height)
-        if let mask = job.mask, let original = job.initImage {
-            let soft = try mask.blurred(sigma: job.request.maskBlur)
+        var image = try Image(
+            signed: decoded.buffer, width: job.width, height: job.height, cuts: job.habits.cutsPixels)
+        if let mask = job.mask, let original = job.initImage, job.habits.pastes != .nothing {
+            var soft = try mask.blurred(sigma: job.request.maskBlur)
+            if job.habits.pastes == .doubled { soft = soft.doubled() }
             image = try soft.composite(original: original, painted: image)
         }
         return Picture(image: image)

@@ -93,6 +93,29 @@ package struct ModelDescription: Sendable {
         return isXL ? max(1, largest - 1) : largest
     }
 
+    /// Clip skip as the layers are counted here: XL and Stable Diffusion 2 from the layer before the last, to which they
+    /// were trained to listen.
+    ///
+    /// - Parameter asked: nil for the usual one
+    /// - Throws: `LimnError` for layers that there are not
+    func clipSkip(_ asked: Int?, _ counting: Habits.ClipSkip) throws -> Int {
+        let listensBeforeLast = isXL || isStableDiffusion2
+        guard let asked else { return 1 }
+        if counting == .ofSD1Alone, listensBeforeLast { return 1 }
+        let shift = counting == .fromLast && listensBeforeLast ? 1 : 0
+        // XL's files have the last layer, Stable Diffusion 2's leave it out.
+        let allowed = (isXL && shift == 1 ? 1 : 1 + shift)...largestClipSkip + shift
+        guard allowed.contains(asked) else {
+            throw LimnError(
+                "clip skip \(asked) is out of range: the layers of this model's text encoder allow "
+                    + "\(allowed.lowerBound) to \(allowed.upperBound)", isUsage: true)
+        }
+        return asked - shift
+    }
+
+    /// By the encoder that it has.
+    private var isStableDiffusion2: Bool { !isXL && texts.count == 1 && texts.first?.config.channels == 1024 }
+
     /// The states that the UNet listens to.
     package func layer(clipSkip: Int) -> TextLayer {
         isXL ? TextLayer(skipped: clipSkip, isNormalised: false) : TextLayer(skipped: clipSkip - 1, isNormalised: true)

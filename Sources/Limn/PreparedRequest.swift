@@ -11,6 +11,8 @@ struct PreparedRequest {
     }
 
     let request: Request
+    /// Of the program that it is to be like.
+    let habits: Habits
     let kind: Kind
     let width: Int
     let height: Int
@@ -24,7 +26,17 @@ struct PreparedRequest {
     /// Whether the sampler looks at what the network says without the prompt.
     let readsUnconditional: Bool
     let firstStep: Int
+    /// Whether the steps are laid out as another program than diffusers does.
+    let laysOut: Bool
+    /// The standard deviation of the noise that a run begins with.
+    let noiseScale: Float
     let generator: GeneratorName
+    /// The σ that the noise of samplers of an SDE is a path from; nil: where the run begins.
+    let pathStart: Float?
+    /// Of the layers of text encoders, counted from that which the model listens to as 1.
+    let clipSkip: Int
+    /// What is not as it would be in the other program.
+    let warnings: [String]
     /// What the network predicts.
     let parameterization: Parameterization
     /// What it is told, and when.
@@ -49,6 +61,8 @@ struct PreparedRequest {
         lowMemory: Bool = false
     ) throws {
         var request = asked
+        let habits = request.likeness.habits
+        self.habits = habits
         func usage(_ text: String) -> LimnError { LimnError(text, isUsage: true) }
         let edits = description.input == .picture
         kind = request.initImage == nil ? .text : request.mask != nil ? .inpainting : edits ? .editing : .picture
@@ -59,8 +73,9 @@ struct PreparedRequest {
             throw usage("a strength needs a picture to start from: give it with -i")
         }
         try Self.checkKind(kind, request, description)
-        guard (1...10_000).contains(request.count) else {
-            throw usage("\(request.count) pictures are not possible; ask for 1 to 10000")
+        let most = habits.sharesNoise ? 4096 : 10_000
+        guard (1...most).contains(request.count) else {
+            throw usage("\(request.count) pictures are not possible; ask for 1 to \(most)")
         }
         guard (0...512).contains(request.maskBlur) else {
             throw usage("a mask blur of \(request.maskBlur) pixels is out of range; give 0 to 512")
@@ -69,7 +84,8 @@ struct PreparedRequest {
             throw usage("a guidance rescale of \(request.guidanceRescale) is out of range; give 0 to 1")
         }
         try Self.checkConditions(request, description, hasRefiner: hasRefiner)
-        guidanceScale = request.guidanceScale ?? description.usualGuidance
+        guidanceScale =
+            request.guidanceScale ?? description.guidanceScale ?? habits.guidanceScale ?? description.usualGuidance
         guard guidanceScale.isFinite, (0...1000).contains(guidanceScale) else {
             throw usage("a guidance scale of \(guidanceScale) is out of range; give 0 to 1000, 1 for none")
         }
@@ -77,18 +93,15 @@ struct PreparedRequest {
         guard imageGuidanceScale.isFinite, (0...1000).contains(imageGuidanceScale) else {
             throw usage("an image guidance scale of \(imageGuidanceScale) is out of range; give 0 to 1000, 1.5 or so")
         }
-        readsUnconditional = Self.readsUnconditional(request, scheduler)
+        let chosen = try SamplerChoice(request, habits, scheduler)
+        readsUnconditional = chosen.runs?.readsUnconditional == true
         guidance = try GuidancePlan(
             request, scale: guidanceScale, pictureScale: imageGuidanceScale, description: description,
             hasRefiner: hasRefiner, isAlwaysGuided: readsUnconditional)
         guard (1...1000).contains(request.cacheInterval) else {
             throw usage("a cache interval of \(request.cacheInterval) is out of range; give 1 to 1000, 1 for none")
         }
-        guard (1...description.largestClipSkip).contains(request.clipSkip) else {
-            throw usage(
-                "clip skip \(request.clipSkip) is out of range: the layers of this model's text encoder allow "
-                    + "1 to \(description.largestClipSkip)")
-        }
+        clipSkip = try description.clipSkip(request.clipSkip, habits.clipSkip)
         let refinerStart = request.refinerStart ?? 0.8
         guard hasRefiner || request.refinerStart == nil else {
             throw usage("there is no refiner that could start: give one with --refiner")
@@ -100,35 +113,46 @@ struct PreparedRequest {
         let train = Double(scheduler.numTrainTimesteps)
         refinedBelow = hasRefiner ? Float((train - refinerStart * train).rounded(.toNearestOrEven)) : -.infinity
         (width, height) = try Self.size(request, description)
-        generator = try GeneratorName(named: request.generator)
+        generator = try request.generator.map { try GeneratorName(named: $0) } ?? chosen.generator
         request.generator = generator.rawValue
-        var schedule = try request.schedule.map { try ScheduleName(named: $0) }
-        var samplerName: SamplerName?
-        if let name = request.sampler {
-            let parsed = try SamplerName.parse(name)
-            samplerName = parsed.sampler
-            schedule = schedule ?? parsed.schedule
-        }
+        request.promptStyle = request.promptStyle ?? habits.style
         var scheduler = scheduler
         if let prediction = request.prediction { scheduler.predictionType = prediction.type }
         scheduler = try request.tuning.applied(to: scheduler)
         parameterization = Parameterization(scheduler)
         var settings = SamplerSettings(
-            steps: request.steps, schedule: schedule, sigmas: request.tuning.sigmas, eta: request.eta,
+            steps: request.steps, schedule: chosen.schedule, sigmas: request.tuning.sigmas,
+            eta: request.eta ?? chosen.eta,
             family: description.isXL ? .stableDiffusionXL : .stableDiffusion, config: scheduler)
         try request.tuning.apply(to: &settings)
         settings.solver = request.solver.settings
-        let strength = request.strength ?? (kind == .inpainting ? 1 : 0.75)
+        let askedSteps = settings.steps
+        try Self.checkLikeness(request, kind)
+        let strength = request.strength ?? habits.usualStrength ?? (kind == .inpainting ? 1 : 0.75)
         let startsFromPicture = kind == .picture || kind == .inpainting
+        var part = RunConventions.Part.all
         if startsFromPicture, settings.steps > 0 {
-            settings.firstStep = try Sampling.firstStep(strength: strength, steps: settings.steps)
+            (settings.steps, part) = try habits.strength.part(strength: strength, steps: settings.steps)
         }
-        sampler = try makeSampler(samplerName, settings)
+        settings = chosen.laidOut(settings, part, request, startsFromPicture: startsFromPicture)
+        sampler = try makeSampler(chosen.runs, settings)
         // Some schedules have fewer levels than steps were asked for.
         firstStep = min(settings.firstStep, sampler.levels.count - 1)
-        try Self.checkRepainting(kind, samplerName ?? SamplerName.configured(scheduler), description)
+        if let conventions = settings.conventions, let first = sampler.levels.first, !(sampler is TimestepsOfTheWebUI) {
+            noiseScale = conventions.noiseScale(at: first, settings.config)
+        } else {
+            noiseScale = sampler.initialNoiseScale
+        }
+        laysOut = settings.conventions != nil
+        pathStart =
+            try habits.followsWholePath && chosen.runs?.takesSchedule == true ? settings.highestOfAll() : nil
+        warnings = chosen.warnings
+        try Self.checkRepainting(kind, chosen.runs, habits, description)
 
-        prompts = try PromptPlan(request, steps: sampler.levels.count - firstStep)
+        request.steps = askedSteps
+        prompts = try PromptPlan(
+            request, steps: sampler.levels.count - firstStep,
+            evaluations: habits.countsEvaluations ? chosen.runs?.evaluations ?? 1 : nil)
         if edits, prompts.isComposed {
             throw usage(
                 "\(description.name) is told the prompt and the picture; it knows no AND and no weights of prompts")
@@ -156,9 +180,9 @@ struct PreparedRequest {
                 variation.strength == 0 ? nil : Variation(seed: seed, strength: variation.strength)
         }
         (request.width, request.height, request.guidanceScale) = (width, height, guidanceScale)
-        request.sampler = samplerName?.rawValue ?? SamplerName.configured(scheduler)?.rawValue
-        request.schedule = schedule?.rawValue
-        request.steps = settings.steps
+        request.sampler = chosen.sampler?.rawValue
+        request.schedule = chosen.schedule?.rawValue
+        request.eta = settings.eta
         if startsFromPicture { request.strength = strength }
         if hasRefiner { request.refinerStart = refinerStart }
         if edits { request.imageGuidanceScale = imageGuidanceScale }
@@ -169,12 +193,6 @@ struct PreparedRequest {
             && (request.vaeTiling ?? lowMemory)
         vaeTiling = request.vaeTiling == true ? tiling : nil
         self.request = request
-    }
-
-    /// Samplers that do want guidance below 1 too, for there it still says what is drawn.
-    private static func readsUnconditional(_ request: Request, _ scheduler: SchedulerConfig) -> Bool {
-        let name = request.sampler.map { try? SamplerName.parse($0).sampler } ?? SamplerName.configured(scheduler)
-        return name?.readsUnconditional == true
     }
 
     /// What pictures a family of models needs, and what it has no use for.
@@ -201,11 +219,11 @@ struct PreparedRequest {
 
     /// Between steps, an ordinary model's kept pixels are put back at the noise that the next step begins with.
     private static func checkRepainting(
-        _ kind: Kind, _ sampler: SamplerName?, _ description: ModelDescription
+        _ kind: Kind, _ sampler: SamplerName?, _ habits: Habits, _ description: ModelDescription
     ) throws {
-        guard kind == .inpainting, description.input != .maskedPicture, let sampler, !sampler.keepsToLevels else {
-            return
-        }
+        guard kind == .inpainting, habits.repainting == .afterSteps, description.input != .maskedPicture, let sampler,
+            !sampler.keepsToLevels
+        else { return }
         throw LimnError(
             "the sampler \(sampler) chooses its steps on the way, so a part of a picture cannot be kept with this model:"
                 + " choose another sampler, or an inpainting model", isUsage: true)
@@ -259,17 +277,14 @@ struct PreparedRequest {
         }
     }
 
-    /// The path of a picture's noise, if one is asked for.
-    func brownianPath(_ own: Request) -> BrownianSeed? {
-        request.tuning.brownianNoise == true ? BrownianSeed(generator, seed: own.seed ?? 0) : nil
-    }
-
     /// What one picture of the run is by itself.
     func alone(_ index: Int) throws -> Request {
         var own = request
         own.count = 1
         if let seed = own.variation?.seed {
             own.variation?.seed = seed &+ UInt64(index)
+        } else if habits.sharesNoise {
+            if request.count > 1 { own.place = BatchPlace(index: index, count: request.count) }
         } else {
             own.seed = (request.seed ?? 0) &+ UInt64(index)
         }

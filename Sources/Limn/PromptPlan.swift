@@ -21,26 +21,36 @@ struct PromptPlan: Sendable {
     /// Of every step, counted from 0, the stage's index.
     private let stageOfStep: [Int]
 
+    /// Of how many evaluations of the network a step consists, where these are counted instead of steps; nil: steps are.
+    let evaluationsPerStep: Int?
+
     var steps: Int { stageOfStep.count }
 
     /// Whether guidance has more to do than with one prompt that counts as it is.
     var isComposed: Bool { weights != [1] }
 
-    /// - Parameter steps: those that are run
+    /// - Parameters:
+    ///   - steps: those that are run
+    ///   - evaluations: how many evaluations of the network a step has, for these to be counted instead, as the webui does:
+    ///     a change then comes after a part of all steps of the request, and an evaluation later, for the first is 0 there
     /// - Throws: `LimnError` for signs that cannot be what is meant
-    init(_ request: Request, steps: Int) throws {
+    init(_ request: Request, steps: Int, evaluations: Int? = nil) throws {
+        let style = request.promptStyle ?? request.likeness.habits.style
         do {
             try self.init(
                 request.prompt, request.negativePrompt, target: request.morph?.prompt,
-                isWebUI: request.promptStyle == .webui, steps: max(1, steps))
+                isWebUI: style == .webui, steps: max(1, evaluations.map { request.steps * $0 } ?? steps),
+                evaluations: evaluations)
         } catch let error as PromptError {
             throw LimnError(error.description, isUsage: true)
         }
     }
 
     private init(
-        _ prompt: String, _ negativePrompt: String, target: String?, isWebUI: Bool, steps: Int
+        _ prompt: String, _ negativePrompt: String, target: String?, isWebUI: Bool, steps: Int,
+        evaluations: Int?
     ) throws {
+        evaluationsPerStep = evaluations
         guard isWebUI else {
             weights = [1]
             self.stages = [Stage(negative: negativePrompt, positives: [prompt], target: target)]
@@ -70,7 +80,7 @@ struct PromptPlan: Sendable {
         }
         var stages: [Stage] = []
         var known: [Stage: Int] = [:]
-        stageOfStep = try (1...steps).map { step in
+        stageOfStep = try (evaluations == nil ? 1...steps : 0...steps - 1).map { step in
             let stage = Stage(
                 negative: text(negative, step), positives: schedules.map { text($0, step) },
                 target: targetSchedule.map { text($0, step) })
@@ -86,6 +96,6 @@ struct PromptPlan: Sendable {
         self.stages = stages
     }
 
-    /// - Parameter step: of those that are run, from 0
+    /// - Parameter step: of those that are run, or of evaluations, from 0
     func stage(of step: Int) -> Int { stageOfStep[min(max(step, 0), stageOfStep.count - 1)] }
 }

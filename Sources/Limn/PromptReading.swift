@@ -160,7 +160,7 @@ final class PromptReader {
         _ job: PreparedRequest, _ description: ModelDescription, _ readers: [TextReader], _ compute: Compute
     ) {
         (self.readers, self.description, self.compute) = (readers, description, compute)
-        style = job.request.promptStyle
+        style = job.request.promptStyle ?? .plain
         emphasis = job.request.emphasis ?? style.ownEmphasis
     }
 
@@ -195,15 +195,16 @@ extension ModelDescription {
         _ job: PreparedRequest, _ stage: PromptPlan.Stage, withNegative: Bool, _ reader: PromptReader,
         tell: (Event) -> Void
     ) throws -> ConditioningInputs {
-        // As in diffusers, clip skip is for the prompt alone; the webui applies it to both.
-        var spoken = stage.positives.map { SpokenText(name: "prompt", text: $0, clipSkip: job.request.clipSkip) }
+        var spoken = stage.positives.map { SpokenText(name: "prompt", text: $0, clipSkip: job.clipSkip) }
         let positives = spoken.count
         let target = stage.target.map {
-            SpokenText(name: "prompt of the morph", text: $0, clipSkip: job.request.clipSkip)
+            SpokenText(name: "prompt of the morph", text: $0, clipSkip: job.clipSkip)
         }
-        let isNegativeZero = zeroesEmptyNegative && stage.negative.isEmpty
-        if withNegative, !isNegativeZero {
-            spoken.insert(SpokenText(name: "negative prompt", text: stage.negative), at: 0)
+        let zeroed = zeroed(stage.negative, job.habits)
+        if withNegative, zeroed != .statesAndPooled {
+            // In diffusers clip skip is for the prompt alone.
+            let layer = job.habits.skipsForNegative ? job.clipSkip : 1
+            spoken.insert(SpokenText(name: "negative prompt", text: stage.negative, clipSkip: layer), at: 0)
         }
         var read: ReadTexts
         if let target, let morph = job.request.morph {
@@ -212,12 +213,15 @@ extension ModelDescription {
         } else {
             read = try reader.read(spoken, positives: positives, tell: tell)
         }
+        // Of each row which text it is; nil: nothing but zeros.
         var rows = (0..<spoken.count).map { Optional($0) }
-        if withNegative, isNegativeZero { rows.insert(nil, at: 0) }
+        if withNegative, zeroed == .statesAndPooled { rows.insert(nil, at: 0) }
         // Told the negative prompt twice: without the picture, and with it.
         if withNegative, input == .picture { rows.insert(rows[0], at: 0) }
+        var states = rows
+        if withNegative, zeroed == .states { states[0] = nil }
 
-        var inputs = ConditioningInputs(states: try Tensor(rows: rows, of: read.states))
+        var inputs = ConditioningInputs(states: try Tensor(rows: states, of: read.states))
         inputs.counts = read.counts.map { counts in rows.map { $0.map { counts[$0] } ?? read.states.pixels } }
         if isXL {
             let blank = [Float](repeating: 0, count: pooledChannels)
@@ -232,6 +236,21 @@ extension ModelDescription {
             inputs.timeCondition = rows.map { _ in row }
         }
         return inputs
+    }
+}
+
+extension ModelDescription {
+    private enum Zeroed { case nothing, states, statesAndPooled }
+
+    /// What there are zeros for, in the place of a negative prompt.
+    private func zeroed(_ negative: String, _ habits: Habits) -> Zeroed {
+        guard negative.isEmpty else { return .nothing }
+        switch habits.emptyNegative {
+        case .asTheModelSays: return zeroesEmptyNegative ? .statesAndPooled : .nothing
+        case .read: return .nothing
+        case .zero: return isXL ? .statesAndPooled : .nothing
+        case .zeroStates: return isXL ? .states : .nothing
+        }
     }
 }
 

@@ -11,6 +11,8 @@ public enum PromptStyle: String, Sendable, CaseIterable, Codable {
     case webui
     /// As ComfyUI does: weights `(a:1.2)`; prompts of any length.
     case comfyui
+    /// As stable-diffusion.cpp does: the webui's weights and `BREAK`; prompts of any length, cut where a chunk is full.
+    case sdcpp = "sd.cpp"
 }
 
 /// What weights in a prompt do to the text encoder's states.
@@ -49,6 +51,7 @@ extension PromptStyle {
             ]
         case .webui: try PromptChunks.webUI(try WebUIWeights.parse(text), tokenizer)
         case .comfyui: try PromptChunks.comfy(try ComfyWeights.parse(text), tokenizer)
+        case .sdcpp: try PromptChunks.sdcpp(try WebUIWeights.parse(text), tokenizer)
         }
     }
 }

@@ -25,29 +25,41 @@ public struct Recipe: Sendable {
     public let isExact: Bool
     /// The webui's text, for people.
     public let parameters: String?
+    /// What the file says that is not followed, in sentences.
+    public let notes: [String]
+    /// The program that drew it, as far as the file tells.
+    public var likeness: Likeness { stored.likeness ?? .diffusers }
     private let stored: StoredRequest
     var storedLoRAs: [StoredLoRA] { stored.loras ?? [] }
 
-    /// Reads a PNG file's text chunks: Limn's own, else the webui's `parameters`.
+    /// Reads a PNG file's text chunks: Limn's own, else ComfyUI's `prompt`, else the `parameters` of the webui and
+    /// stable-diffusion.cpp.
     ///
     /// - Throws: `LimnError` if the file is not a PNG or does not say how it was made
     public init(contentsOf path: String) throws {
         let text = try withLimnErrors { try PNG.readText(path) }
         let exact = text.first { $0.keyword == PictureParameters.exactKeyword }?.text
         parameters = text.first { $0.keyword == PictureParameters.keyword }?.text
+        let workflow = text.first { $0.keyword == ComfyUIWorkflow.keyword }?.text
         if let exact {
             do {
                 stored = try JSONDecoder().decode(StoredRequest.self, from: Data(exact.utf8))
             } catch {
                 throw LimnError("\(path): its record of how it was made is damaged, so it cannot be drawn again")
             }
-            isExact = true
+            (isExact, notes) = (true, [])
+        } else if let workflow {
+            var read = try ComfyUIWorkflow(parsing: workflow, path: path)
+            stored = try read.stored()
+            (isExact, notes) = (false, read.notes)
         } else if let parameters {
-            stored = try StoredRequest(PictureParameters(parsing: parameters), path: path)
-            isExact = false
+            let fields = PictureParameters(parsing: StoredRequest.withoutJSON(parameters))
+            stored = try StoredRequest(fields, path: path)
+            (isExact, notes) = (false, StoredRequest.notFollowed(fields, path: path))
         } else {
             throw LimnError(
-                "\(path): this picture does not say how it was made (no `parameters` text); limn's own pictures do")
+                "\(path): this picture does not say how it was made (neither a `parameters` nor a `prompt` text); limn's "
+                    + "own pictures do")
         }
         modelName = stored.model
         modelFingerprint = stored.fingerprint
@@ -82,6 +94,10 @@ public struct Recipe: Sendable {
         // An exact form that does not speak of tiles was drawn without, which is not to be left open then.
         if isExact { request.vaeTiling = request.vaeTiling ?? false }
         (request.initImage, request.mask, request.latents) = (initImage, mask, latents)
+        if !isExact, request.likeness == .comfyui, request.width == nil, let initImage {
+            // ComfyUI takes a picture's own size, cut to whole latents.
+            (request.width, request.height) = (max(initImage.width / 8 * 8, 8), max(initImage.height / 8 * 8, 8))
+        }
         return request
     }
 }
@@ -97,6 +113,13 @@ struct StoredRequest: Codable, Equatable {
     var prompt: String
     var negativePrompt: String
     var morph: Morph?
+    /// nil: diffusers.
+    var likeness: Likeness?
+    /// nil: nothing.
+    var webUI: WebUIOptions?
+    var place: BatchPlace?
+    /// How many pictures another program drew at once; nil: 1.
+    var count: Int?
     /// nil: plain.
     var promptStyle: PromptStyle?
     var emphasis: Emphasis?
@@ -126,7 +149,8 @@ struct StoredRequest: Codable, Equatable {
     var variation: Variation?
     /// nil: the picture's own.
     var seedSize: PixelSize?
-    var generator: String
+    /// nil: the likeness's.
+    var generator: String?
     var sampler: String?
     var schedule: String?
     var eta: Float?
@@ -134,7 +158,8 @@ struct StoredRequest: Codable, Equatable {
     var tuning: SamplerTuning?
     /// nil: nothing is asked.
     var solver: Request.Solver?
-    var clipSkip: Int
+    /// nil: the usual one.
+    var clipSkip: Int?
     /// nil: what the model says.
     var prediction: Prediction?
     var strength: Double?
@@ -156,7 +181,10 @@ struct StoredRequest: Codable, Equatable {
         (version, self.model, self.fingerprint) = (limnVersion, model, fingerprint)
         self.precision = precision?.rawValue
         (prompt, negativePrompt) = (request.prompt, request.negativePrompt)
-        promptStyle = request.promptStyle == .plain ? nil : request.promptStyle
+        likeness = request.likeness == .diffusers ? nil : request.likeness
+        webUI = request.webUI == WebUIOptions() ? nil : request.webUI
+        place = request.place
+        promptStyle = request.promptStyle == .plain && likeness == nil ? nil : request.promptStyle
         emphasis = request.emphasis
         (promptTemplate, negativePromptTemplate) = (request.promptTemplate, request.negativePromptTemplate)
         (width, height, steps) = (request.width, request.height, request.steps)
@@ -184,7 +212,9 @@ struct StoredRequest: Codable, Equatable {
     var request: Request {
         var request = Request(prompt: prompt)
         request.negativePrompt = negativePrompt
-        (request.promptStyle, request.emphasis) = (promptStyle ?? .plain, emphasis)
+        (request.likeness, request.webUI) = (likeness ?? .diffusers, webUI ?? WebUIOptions())
+        (request.place, request.count) = (place, count ?? 1)
+        (request.promptStyle, request.emphasis) = (promptStyle, emphasis)
         (request.promptTemplate, request.negativePromptTemplate) = (promptTemplate, negativePromptTemplate)
         (request.width, request.height, request.steps) = (width, height, steps)
         (request.guidanceScale, request.guidanceRescale) = (guidanceScale, guidanceRescale)

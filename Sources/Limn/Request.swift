@@ -11,8 +11,14 @@ public struct Request: Sendable, Equatable {
     public var negativePrompt = ""
     /// A picture on the way from the prompt to another one.
     public var morph: Morph?
-    /// How both are read: as they are, or for weights and other signs.
-    public var promptStyle = PromptStyle.plain
+    /// The program whose picture this is to be. It decides what is left open here, and how the rest is read.
+    public var likeness = Likeness.diffusers
+    /// What only the webui can be asked, and pictures that are like its.
+    public var webUI = WebUIOptions()
+    /// Which picture of a batch of ComfyUI's this is, whose pictures share one tensor of noise; nil: of none.
+    public var place: BatchPlace?
+    /// How both are read: as they are, or for weights and other signs; nil: as the likeness does, `plain` for diffusers.
+    public var promptStyle: PromptStyle?
     /// What weights in them do; nil: what they do where the style comes from.
     public var emphasis: Emphasis?
     /// What the prompt was chosen from, where `PromptChoices` chose it; for the record alone.
@@ -38,8 +44,9 @@ public struct Request: Sendable, Equatable {
     public var cacheInterval = 1
     /// nil: a random one, to be found in `Picture.request`.
     public var seed: UInt64?
-    /// Whose random numbers: "torch" (PyTorch on a CPU), "cuda" (PyTorch on a GPU) or "numpy".
-    public var generator = "torch"
+    /// Whose random numbers: "torch" (PyTorch on a CPU), "cuda" (PyTorch on a GPU) or "numpy"; nil: the likeness's, "torch"
+    /// for diffusers.
+    public var generator: String?
     /// Pictures near that of `seed`. Picture *i* then uses `seed` and the variation's seed + *i*.
     public var variation: Variation?
     /// The size in pixels at which the seed's noise is drawn; its middle is kept at any other size of the picture, whose
@@ -55,9 +62,10 @@ public struct Request: Sendable, Equatable {
     public var tuning = SamplerTuning()
     /// What only some samplers can be asked: order, formula, noise on the way.
     public var solver = Solver()
-    /// Which layer of the text encoder is listened to: 1 is the last, 2 the one before.
-    public var clipSkip = 1
-    /// How many pictures; picture *i* uses seed + *i*.
+    /// Which layer of the text encoder is listened to: 1 is the last, 2 the one before. Stable Diffusion 2 and XL count
+    /// from the layer before the last, but for ComfyUI's and stable-diffusion.cpp's likeness. nil: the usual one.
+    public var clipSkip: Int?
+    /// How many pictures; picture *i* uses seed + *i*, but for ComfyUI's likeness, whose pictures share the seed.
     public var count = 1
     /// The picture to start from (image to image).
     public var initImage: Picture?
@@ -94,6 +102,43 @@ public struct Request: Sendable, Equatable {
     public var prediction: Prediction?
 
     public init(prompt: String) { self.prompt = prompt }
+}
+
+/// What only the webui has, in its settings more than on its page.
+public struct WebUIOptions: Sendable, Equatable, Codable {
+    /// What is added to the seed for the noise that samplers add on the way ("Eta noise seed delta", ENSD).
+    public var noiseSeedDelta: UInt64?
+    /// Whether a run from text begins with as much noise as if there were a picture under it ("SGM noise multiplier").
+    public var usesSGMNoise: Bool?
+    /// Whether all samplers leave out the last σ but one, which DPM2 and DPM++ 3M SDE always do ("Always discard
+    /// next-to-last sigma").
+    public var leavesOutPenultimate: Bool?
+    /// What the noise that is put on a picture is multiplied with, 0…2 ("Noise multiplier for img2img").
+    public var noiseMultiplier: Double?
+    /// What lies where a mask repaints before that is begun ("Masked content").
+    public var maskedContent: MaskedContent?
+
+    public init() {}
+}
+
+/// What lies where a mask repaints, before it is repainted.
+public enum MaskedContent: String, Sendable, CaseIterable, Codable {
+    /// The picture.
+    case original
+    /// The seed's noise in the place of its latents.
+    case latentNoise = "latent noise"
+    /// Zeros in the place of its latents.
+    case latentNothing = "latent nothing"
+}
+
+/// A picture's place in a batch.
+public struct BatchPlace: Sendable, Equatable, Codable {
+    /// From 0.
+    public var index: Int
+    /// How many there are.
+    public var count: Int
+
+    public init(index: Int, count: Int) { (self.index, self.count) = (index, count) }
 }
 
 /// A size in pixels.

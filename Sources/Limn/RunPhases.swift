@@ -12,15 +12,18 @@ private struct PhaseKind: Hashable {
 extension Model {
     /// The phases of a run, with the text's part of the work done.
     func runPhases(_ job: PreparedRequest, tell: (Event) -> Void) throws -> [RunPhase] {
-        var stretches: [(kind: PhaseKind, lastTimestep: Float)] = []
-        for step in job.firstStep..<job.sampler.levels.count {
+        var stretches: [(kind: PhaseKind, end: RunPhase.End)] = []
+        // Of prompts that count evaluations, if they change at all.
+        let perStep = job.prompts.stages.count > 1 ? job.prompts.evaluationsPerStep : nil
+        for count in 0..<job.steps * (perStep ?? 1) {
+            let step = job.firstStep + count / (perStep ?? 1)
             let timestep = job.sampler.levels[step].timestep
             let kind = PhaseKind(
                 isGuided: job.guidance.guides(
                     step: step - job.firstStep, of: job.steps, at: job.sampler.levels[step]),
-                isRefined: timestep < job.refinedBelow, stage: job.prompts.stage(of: step - job.firstStep))
+                isRefined: timestep < job.refinedBelow, stage: job.prompts.stage(of: count))
             if stretches.last?.kind == kind { stretches.removeLast() }
-            stretches.append((kind, timestep))
+            stretches.append((kind, perStep == nil ? .timestep(timestep) : .evaluation(count)))
         }
         let kinds = Set(stretches.map(\.kind))
         // Each network reads a text once: a phase without guidance is told one row of the guided one's, and phases that
@@ -69,9 +72,9 @@ extension Model {
             phases[kind] = phase
             return phase
         }
-        return try stretches.map { kind, lastTimestep in
+        return try stretches.map { kind, end in
             var phase = try phase(kind)
-            phase.lastTimestep = lastTimestep
+            phase.end = end
             return phase
         }
     }

@@ -4,7 +4,8 @@ import Models
 import Sampling
 import Tensors
 
-/// Where a run starts, and what it must keep. Noise is drawn in the order of diffusers' pipelines.
+/// Where a run starts, and what it must keep. Noise is drawn in the order of diffusers' pipelines, or of the program that
+/// the picture is to be like.
 struct StartingPoint {
     /// [channels, height, width] at the level of the first step.
     var latents: Sample
@@ -19,24 +20,48 @@ struct StartingPoint {
         var noise: Sample
         /// [height, width], 1 = repaint
         var mask: [Float]
-    }
+        var repainting = Habits.Repainting.afterSteps
 
-    /// Puts the kept region back, noised to where the sample is now.
-    func restored(_ x: Sample, after step: Int, _ sampler: any Sampler) -> Sample {
-        guard let kept else { return x }
-        let isLast = sampler.levelAfter(step: step) == nil
-        let picture = isLast ? kept.picture : sampler.noised(kept.picture, noise: kept.noise, step: step + 1)
-        let pixels = kept.mask.count
-        return Sample(in: x.pool) { result in
-            picture.withValues { picture in
-                x.withValues { x in
-                    for index in x.indices {
-                        let mask = kept.mask[index % pixels]
-                        result[index] = (1 - mask) * picture[index] + mask * x[index]
+        /// The picture where it is kept, x where it is repainted.
+        func mixed(_ picture: Sample, _ x: Sample) -> Sample {
+            let pixels = mask.count
+            return Sample(in: x.pool) { result in
+                picture.withValues { picture in
+                    x.withValues { x in
+                        for index in x.indices {
+                            let mask = mask[index % pixels]
+                            result[index] = (1 - mask) * picture[index] + mask * x[index]
+                        }
                     }
                 }
             }
         }
+    }
+
+    /// Puts the kept region back, noised to where the sample is now.
+    func restored(_ x: Sample, after step: Int, _ job: PreparedRequest) -> Sample {
+        guard let kept else { return x }
+        let isLast = job.sampler.levelAfter(step: step) == nil
+        if isLast { return job.habits.restoresAtEnd ? kept.mixed(kept.picture, x) : x }
+        guard kept.repainting == .afterSteps else { return x }
+        return kept.mixed(job.sampler.noised(kept.picture, noise: kept.noise, step: step + 1), x)
+    }
+
+    /// What the network says of x, with the kept region put back into what it says, and into what it sees.
+    func keeping(
+        _ x: Sample, at level: NoiseLevel, _ denoise: (Sample) throws -> Denoised
+    ) rethrows -> Denoised {
+        guard let kept, kept.repainting != .afterSteps else { return try denoise(x) }
+        var seen = x
+        switch kept.repainting {
+        case .inInputsAndPredictions: seen = kept.mixed(level.alpha * kept.picture + level.sigma * kept.noise, x)
+        case .inInputs: return try denoise(kept.mixed(kept.picture, x))
+        case .inPredictions, .afterSteps: break
+        }
+        var denoised = try denoise(seen)
+        denoised.x0 = kept.mixed(kept.picture, denoised.x0)
+        if level.sigma > 0 { denoised.epsilon = 1 / level.sigma * (x - level.alpha * denoised.x0) }
+        return denoised
     }
 }
 
@@ -55,23 +80,26 @@ extension Model {
                 noise = startingNoise(job, own).draw(from: &generator, in: pool)
             }
             return StartingPoint(
-                latents: sampler.initialNoiseScale * noise,
+                latents: job.noiseScale * noise,
                 // The likeliest latents, and not scaled: so these models were trained.
                 extraChannels: try job.initImage.map {
                     shape.channelsLast(Array(try encoded($0.signed, job)[..<shape.count]))
                 })
         }
         guard let mask = job.mask else {
-            let latents = Sample(try encode(picture.signed, job, &generator), in: pool)
+            let latents = Sample(try encode(picture.signed, job, own, &generator), in: pool)
             let noise = startingNoise(job, own).draw(from: &generator, in: pool)
-            return StartingPoint(latents: sampler.noised(latents, noise: noise, step: job.firstStep))
+            return StartingPoint(latents: job.begun(latents, noise))
         }
 
+        if job.habits.repainting != .afterSteps {
+            return try keptStartingPoint(job, own, picture, mask, pool, &generator)
+        }
         let startsFromNoise = (job.request.strength ?? 1) >= 1
         var latents: Sample?
         // An inpainting model that starts from pure noise has no use for the picture's own latents.
         if !isInpainting || !startsFromNoise {
-            latents = Sample(try encode(picture.signed, job, &generator), in: pool)
+            latents = Sample(try encode(picture.signed, job, own, &generator), in: pool)
         }
         let noise = startingNoise(job, own).draw(from: &generator, in: pool)
         let small = try mask.downsampled(width: shape.width, height: shape.height)
@@ -80,16 +108,53 @@ extension Model {
                 ? sampler.initialNoiseScale * noise
                 : sampler.noised(latents ?? noise, noise: noise, step: job.firstStep))
         if isInpainting {
-            let masked = shape.channelsLast(try encode(try mask.erased(picture), job, &generator))
-            start.extraChannels = (0..<shape.pixels).flatMap { pixel in
-                [small.values[pixel]] + masked[pixel * shape.channels..<(pixel + 1) * shape.channels]
-            }
+            start.extraChannels = try maskedPicture(picture, mask, small, job, own, &generator)
         } else if let latents {
             // diffusers encodes the masked picture here too and never looks at it, but its noise counts.
             if description.vae.drawsLatents { _ = generator.normal(shape.count) }
             start.kept = StartingPoint.Kept(picture: latents, noise: noise, mask: small.values)
         }
         return start
+    }
+
+    /// Where other programs than diffusers repaint: the picture is there from the start, and is told to inpainting models
+    /// besides.
+    private func keptStartingPoint(
+        _ job: PreparedRequest, _ own: Request, _ picture: Image, _ mask: Mask, _ pool: SamplePool,
+        _ generator: inout any NoiseGenerator
+    ) throws -> StartingPoint {
+        let shape = latentShape(job)
+        var latents = Sample(try encode(picture.signed, job, own, &generator), in: pool)
+        let noise = startingNoise(job, own).draw(from: &generator, in: pool)
+        let small = try job.latentMask(mask, shape)
+        var kept = StartingPoint.Kept(
+            picture: latents, noise: try job.noiseOfTheKept(noise, own), mask: small.values,
+            repainting: job.sampler is TimestepsOfTheWebUI ? .inInputs : job.habits.repainting)
+        switch job.request.webUI.maskedContent {
+        case nil, .original: break
+        case .latentNoise: latents = kept.mixed(latents, noise)
+        case .latentNothing: latents = kept.mixed(latents, Float(0) * noise)
+        }
+        kept.picture = latents
+        var start = StartingPoint(latents: job.begun(latents, noise), kept: kept)
+        if isInpainting {
+            let seen = try job.request.likeness == .webui ? mask.blurred(sigma: job.request.maskBlur) : mask
+            let told = try seen.downsampled(width: shape.width, height: shape.height)
+            start.extraChannels = try maskedPicture(picture, seen, told, job, own, &generator)
+        }
+        return start
+    }
+
+    /// What an inpainting model sees beside the latents: the mask, and the picture without what it covers.
+    private func maskedPicture(
+        _ picture: Image, _ mask: Mask, _ small: Mask, _ job: PreparedRequest, _ own: Request,
+        _ generator: inout any NoiseGenerator
+    ) throws -> [Float] {
+        let shape = latentShape(job)
+        let masked = shape.channelsLast(try encode(try mask.erased(picture), job, own, &generator))
+        return (0..<shape.pixels).flatMap { pixel in
+            [small.values[pixel]] + masked[pixel * shape.channels..<(pixel + 1) * shape.channels]
+        }
     }
 
     private func startingNoise(_ job: PreparedRequest, _ own: Request) -> StartingNoise {
@@ -99,7 +164,7 @@ extension Model {
         }
         let size = latents(job.width, job.height)
         return StartingNoise(
-            job.generator, seed: own.seed ?? 0,
+            job.habits.firstNoise ?? job.generator, seed: own.seed ?? 0,
             variation: own.variation.map { ($0.seed ?? 0, $0.strength) }, size: size,
             seedSize: own.seedSize.map { latents($0.width, $0.height) } ?? size)
     }
@@ -109,14 +174,21 @@ extension Model {
     /// - Parameter signed: [height, width, 3] in −1…1
     /// - Returns: [channels, height, width]
     private func encode(
-        _ signed: [Float], _ job: PreparedRequest, _ generator: inout any NoiseGenerator
+        _ signed: [Float], _ job: PreparedRequest, _ own: Request, _ generator: inout any NoiseGenerator
     ) throws -> [Float] {
         let (shape, vae) = (latentShape(job), description.vae)
         let planes = try encoded(signed, job)
-        let noise = vae.drawsLatents ? generator.normal(shape.count) : []
+        let noise: [Float]
+        switch vae.drawsLatents ? job.habits.encoding : .mean {
+        case .mean: noise = []
+        case .sampled: noise = generator.normal(shape.count)
+        case .sampledApart:
+            var apart = job.generator.generator(seed: own.seed ?? 0)
+            noise = apart.normal(shape.count)
+        }
         return (0..<shape.count).map { index in
             var value = planes[index]
-            if vae.drawsLatents {
+            if !noise.isEmpty {
                 let logarithm = min(max(planes[shape.count + index], -30), 20)
                 value += expf(0.5 * logarithm) * noise[index]
             }
@@ -134,5 +206,30 @@ extension Model {
         let encoded = try networks.vae.encode(tensor, vaeCompute, tiling: job.vaeTiling)
         let all = LatentShape(channels: encoded.channels, height: shape.height, width: shape.width)
         return all.channelsFirst(encoded.buffer)
+    }
+}
+
+extension PreparedRequest {
+    /// A picture's latents with as much noise as a run begins with.
+    fileprivate func begun(_ latents: Sample, _ noise: Sample) -> Sample {
+        let multiplier = Float(request.webUI.noiseMultiplier ?? 1)
+        let noise = multiplier == 1 ? noise : multiplier * noise
+        if let sampler = sampler as? TimestepsOfTheWebUI {
+            return sampler.start.alpha * latents + sampler.start.sigma * noise
+        }
+        guard laysOut else { return sampler.noised(latents, noise: noise, step: firstStep) }
+        return sampler.levels[0].alpha * latents + noiseScale * noise
+    }
+
+    /// The mask at the size of the latents.
+    fileprivate func latentMask(_ mask: Mask, _ shape: LatentShape) throws -> Mask {
+        let (width, height) = (shape.width, shape.height)
+        switch request.likeness {
+        case .diffusers: return try mask.downsampled(width: width, height: height)
+        case .webui:
+            return try mask.blurred(sigma: request.maskBlur).bicubicRounded(width: width, height: height)
+        case .comfyui: return try mask.bilinear(width: width, height: height)
+        case .sdcpp: return try mask.largest(width: width, height: height)
+        }
     }
 }

@@ -58,13 +58,22 @@ extension StoredRequest {
         add("Tau", solver?.tau.map { Self.shown(Float($0)) })
         add("SNR", solver?.snr.map { Self.shown(Float($0)) })
         add("Corrector steps", solver?.correctorSteps.map(String.init))
-        add("Clip skip", clipSkip == 1 ? nil : "\(clipSkip)")
+        add("Clip skip", clipSkip.flatMap { $0 == 1 ? nil : "\($0)" })
+        add("ENSD", webUI?.noiseSeedDelta.map(String.init))
+        add("SGM noise multiplier", webUI?.usesSGMNoise == true ? "True" : nil)
+        add("Discard penultimate sigma", webUI?.leavesOutPenultimate == true ? "True" : nil)
+        add("Noise multiplier", webUI?.noiseMultiplier.map { "\($0)" })
+        add("Masked content", webUI?.maskedContent?.rawValue)
+        add("Like", likeness?.rawValue)
+        add("Place in batch", place.map { "\($0.index + 1) of \($0.count)" })
         add("Emphasis", emphasis.map(\.webUIName))
         add("Prompt style", promptStyle?.rawValue)
         add("Template", promptTemplate)
         add("Negative Template", negativePromptTemplate)
         add("VAE tiling", vaeTiling == true ? "on" : nil)
-        add("RNG", generator)
+        // The webui knows these by other names.
+        let names = likeness == .webui ? ["cuda": "NV", "torch": "CPU"] : [:]
+        add("RNG", generator.map { names[$0] ?? $0 })
         add("Version", version.map { "limn \($0)" })
         // The webui has LoRAs in the prompt.
         let prompt = ([prompt] + (loras ?? []).map(\.tag)).joined(separator: " ")
@@ -116,9 +125,9 @@ extension StoredRequest {
         (version, fingerprint) = (nil, nil)
         model = parameters["Model"]
         negativePrompt = parameters.negativePrompt
+        likeness = Self.likeness(of: parameters)
+        // Other programs write no style: their prompts are all of their own.
         promptStyle = parameters["Prompt style"].flatMap(PromptStyle.init(rawValue:))
-        // The webui writes no style: its prompts are all of its own.
-        if promptStyle == nil, parameters["Version"]?.hasPrefix("limn") != true { promptStyle = .webui }
         emphasis = parameters["Emphasis"].flatMap { name in Emphasis.allCases.first { $0.webUIName == name } }
         if let value = parameters["Steps"].flatMap({ Int($0) }) { steps = value }
         if let (name, own) = parameters["Sampler"].flatMap({ try? SamplerName.parse($0) }) {
@@ -153,9 +162,14 @@ extension StoredRequest {
         solver.snr = parameters["SNR"].flatMap { Double($0) }
         solver.correctorSteps = parameters["Corrector steps"].flatMap { Int($0) }
         self.solver = solver == Request.Solver() ? nil : solver
-        clipSkip = parameters["Clip skip"].flatMap { Int($0) } ?? 1
+        clipSkip = parameters["Clip skip"].flatMap { Int($0) }
         vaeTiling = parameters["VAE tiling"] == "on" ? true : nil
         if let name = parameters["RNG"].flatMap({ try? GeneratorName(named: $0) }) { generator = name.rawValue }
+        switch likeness {
+        case .webui: readWebUI(parameters)
+        case .sdcpp: readSDCPP(parameters)
+        default: break
+        }
     }
 
     /// "512x768"; nil if it is no size. The webui writes 0x0 or -1x-1 for none.

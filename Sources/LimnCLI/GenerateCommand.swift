@@ -15,6 +15,7 @@ struct GenerateCommand: AsyncParsableCommand {
               limn "a cat <lora:ink:0.8>" --lora-dir loras/
               limn --from output.png              draws a picture again, bit for bit
               limn --from output.png --steps 50   the same with more steps
+              limn --from webui.png -m dream.safetensors     what the webui, ComfyUI or sd.cpp drew
               echo "a red apple" | limn -
 
             A prompt that is the name of a subcommand is written with -p: limn -p info. \
@@ -33,6 +34,7 @@ struct GenerateCommand: AsyncParsableCommand {
 
     @OptionGroup(title: "What to draw") var words: WordOptions
     @OptionGroup(title: "How prompts are read") var prompts: PromptOptions
+    @OptionGroup(title: "The same picture as elsewhere") var likeness: LikenessOptions
     @OptionGroup(title: "Pictures to start from") var start: StartOptions
     @OptionGroup(title: "LoRAs") var lora: LoRAOptions
     @OptionGroup(title: "How to draw it") var sampling: SamplingOptions

@@ -100,7 +100,7 @@ struct StartOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "How far to move from the picture, 0 to 1. (default: 0.75; 1 with --mask)", valueName: "0…1"))
+            "How far to move from the picture, 0 to 1. (default: 0.75; 1 with --mask; or as --like)", valueName: "0…1"))
     var strength: Double?
 
     @Option(
@@ -165,7 +165,9 @@ struct SamplingOptions: ParsableArguments {
                 + "(default: random, printed and stored)", valueName: "number"))
     var seed: Seed?
 
-    @Option(help: ArgumentHelp("Whose random numbers: torch, cuda or numpy. (default: torch)", valueName: "name"))
+    @Option(
+        help: ArgumentHelp(
+            "Whose random numbers: torch, cuda or numpy. (default: torch, or as --like)", valueName: "name"))
     var rng: String?
 
     @Option(

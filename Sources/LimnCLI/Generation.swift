@@ -79,7 +79,7 @@ struct Generation {
             }
         }
         display.loaded(seconds: loadSeconds)
-        for text in warnings + model.warnings { display.warning(text) }
+        for text in warnings + (recipe?.notes ?? []) + model.warnings { display.warning(text) }
         if let expected = recipe?.modelFingerprint, expected != model.fingerprint {
             display.warning(
                 "\(model.name) is not the model that drew \(flags.words.from ?? "the picture") (its fingerprint is "

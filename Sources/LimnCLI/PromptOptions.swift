@@ -8,7 +8,8 @@ struct PromptOptions: ParsableArguments {
         help: ArgumentHelp(
             """
             How prompts are read: plain, as they are; webui, with its weights (a:1.2), [a:b:0.4], [a|b], AND, BREAK; \
-            comfyui, with its weights. The last two read prompts of any length. (default: plain)
+            comfyui, with its weights; sd.cpp, with weights and BREAK. All but plain read prompts of any length. \
+            (default: plain, or as --like)
             """,
             valueName: "name"))
     var style: PromptStyle?

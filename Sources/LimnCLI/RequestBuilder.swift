@@ -20,6 +20,7 @@ struct RequestBuilder {
         }
         if let prompt { (request.prompt, request.promptTemplate) = (prompt, nil) }
         if flags.words.negativePrompt != nil { request.negativePromptTemplate = nil }
+        flags.likeness.apply(to: &request)
         apply(to: &request)
         try flags.tuning.apply(to: &request, beside: flags.sampling)
         try flags.seeds.apply(to: &request)
@@ -58,6 +59,8 @@ struct RequestBuilder {
         set(\.vaeTiling, flags.sampling.vaeTiling)
         set(\.prediction, flags.sampling.prediction)
         set(\.count, flags.output.batchCount)
+        // Several are a batch of their own.
+        if flags.output.batchCount != nil { request.place = nil }
         if let sampler = flags.sampling.sampler {
             request.sampler = sampler
             // A recipe's schedule belongs to its sampler, and so do its solver's settings; another may not take them.

@@ -22,7 +22,9 @@ struct Heun: SigmaPathSampler {
             let difference = path.sigmas[index + 1] - level.sigma
             let slope = SigmaPath.slope(of: x, to: limit.applied(to: try denoise(x, level).x0), at: level)
             var next = try afterStep(index, x + difference * slope)
-            if let level = levelAfter(step: index) {
+            // A way that ends with some noise, as one schedule of the webui does, has a level there too.
+            let end = path.sigmas[index + 1]
+            if let level = levelAfter(step: index) ?? (end > 0 ? path.level(of: Double(end)) : nil) {
                 let x0 = limit.applied(to: try denoise(next, level).x0)
                 let second = SigmaPath.slope(of: next, to: x0, at: level)
                 next = try afterStep(index, x + difference * (0.5 * slope + 0.5 * second))

@@ -2,10 +2,13 @@
 /// LMSDiscreteScheduler.
 struct LMS: SigmaPathSampler {
     let path: SigmaPath
+    /// Whether the step to a clean end takes the last prediction as it is, as ComfyUI's does.
+    private let endsWithPrediction: Bool
 
     init(_ settings: SamplerSettings) throws {
         path = try SigmaPath(settings, .init())
         try path.requireFalling()
+        endsWithPrediction = settings.conventions?.tables == .comfyUI
     }
 
     func sample(
@@ -19,7 +22,7 @@ struct LMS: SigmaPathSampler {
             slopes.add(slope)
             // A run from the middle has fewer slopes than the order it is given by its place in the whole run. So
             // diffusers has it; its first steps are off, and comparable.
-            let order = min(index + 1, 4)
+            let order = endsWithPrediction && path.sigmas[index + 1] == 0 ? 1 : min(index + 1, 4)
             var move = coefficient(order: order, step: index, current: 0) * slope
             for current in 1..<min(order, slopes.count) {
                 move += coefficient(order: order, step: index, current: current) * slopes[current]

@@ -44,6 +44,14 @@ struct MultistepPath: Sendable {
         try config.refuse("use_flow_sigmas", config.useFlowSigmas)
         try config.refuse("use_dynamic_shifting", config.useDynamicShifting)
         let train = config.numTrainTimesteps
+        if let conventions = settings.conventions {
+            let table = conventions.table(config)
+            let (ladder, end) = try conventions.ladder(settings, of: table)
+            let sigmas = ladder.sigmas.map { Float($0) }
+            levels = zip(sigmas, ladder.timesteps).map { NoiseLevel(preserving: $0, timestep: Float($1)) }
+            points = (sigmas + [Float(end)]).map { Point($0) }
+            return
+        }
         let table = SigmaTable(config)
         let isContinuous = config.sigmaData != nil
         var last = train

@@ -14,7 +14,7 @@ package struct NoiseSource {
     /// The noise of steps between any of these σ.
     func along(_ sigmas: some Sequence<Float>, in pool: SamplePool) -> StepNoise {
         let levels = sigmas.filter { $0 > 0 }
-        guard let path, let lowest = levels.min(), let highest = levels.max() else {
+        guard let path, let lowest = levels.min(), let highest = path.highest ?? levels.max() else {
             return StepNoise(path: nil, next: next)
         }
         return StepNoise(path: BrownianPath(path, from: lowest, to: highest, in: pool), next: next)

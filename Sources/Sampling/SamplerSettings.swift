@@ -19,6 +19,8 @@ package struct SamplerSettings: Sendable {
     /// Where the run starts: more than 0 where only a part of the noise is put on a picture. Samplers that make up
     /// their steps from those that are run look at it; the others need not.
     package var firstStep = 0
+    /// How another program than diffusers lays out the run; nil: as diffusers does.
+    package var conventions: RunConventions?
     /// Which tables of σ are the model's.
     package var family: ModelFamily
     /// What its solver is asked for beyond the configuration.

@@ -25,6 +25,29 @@ extension ScheduleName {
         14.615, 6.315, 3.771, 2.181, 1.342, 0.862, 0.555, 0.380, 0.234, 0.113, 0.029,
     ]
 
+    /// The webui's: as many values as steps, the tables' last among them, and then 0.
+    static func alignedOfTheWebUI(_ input: ScheduleInput) throws -> [Double] {
+        let table = input.family == .stableDiffusionXL ? alignedXL : aligned
+        try check(table, "ays", input)
+        // A single one is the last.
+        guard input.count > 1 else { return [table[table.count - 1]] }
+        return interpolated(table, count: input.count, of: input.count - 1)
+    }
+
+    /// stable-diffusion.cpp's, whose tables have more digits.
+    static func alignedOfSDCPP(_ input: ScheduleInput) throws -> [Double] {
+        try spaced(by: input.family == .stableDiffusionXL ? alignedXLOfSDCPP : alignedOfSDCPP, "ays", input)
+    }
+
+    private static let alignedOfSDCPP = [
+        14.6146412293, 6.4745760956, 3.8636745985, 2.6946151520, 1.8841921177, 1.3943805092, 0.9642583904, 0.6523686016,
+        0.3977456272, 0.1515232662, 0.0291671582,
+    ]
+    private static let alignedXLOfSDCPP = [
+        14.6146412293, 6.3184485287, 3.7681790315, 2.1811480769, 1.3405244945, 0.8620721141, 0.5550693289, 0.3798540708,
+        0.2332364134, 0.1114188177, 0.0291671582,
+    ]
+
     /// Geometry-inspired time scheduling (Chen et al. 2024): the table of 2 to 20 steps for Stable Diffusion 1 that
     /// ComfyUI publishes, with its usual coefficient, 1.20.
     static let gits = ScheduleName(
@@ -38,15 +61,24 @@ extension ScheduleName {
     ///
     /// - Throws: `SamplingError.unsupported` for a model of another noise than that of the table
     private static func spaced(by table: [Double], _ name: String, _ input: ScheduleInput) throws -> [Double] {
+        try check(table, name, input)
+        return interpolated(table, count: input.count, of: input.count)
+    }
+
+    private static func check(_ table: [Double], _ name: String, _ input: ScheduleInput) throws {
         guard abs(input.trainedHighest / table[0] - 1) < 0.01 else {
             let tenths = (input.trainedHighest * 10).rounded() / 10
             throw SamplingError.unsupported(
                 what: "The schedule \(name) for a model whose noise goes up to \(tenths)",
                 supported: "models with Stable Diffusion's noise, which goes up to 14.6; or another schedule")
         }
-        guard table.count != input.count + 1 else { return Array(table.dropLast()) }
-        return (0..<input.count).map { index in
-            let place = Double(index) * Double(table.count - 1) / Double(input.count)
+    }
+
+    /// The first values of the table, were it stretched to so many steps.
+    private static func interpolated(_ table: [Double], count: Int, of steps: Int) -> [Double] {
+        guard table.count != steps + 1 else { return Array(table.prefix(count)) }
+        return (0..<count).map { index in
+            let place = Double(index) * Double(table.count - 1) / Double(steps)
             let low = min(Int(place), table.count - 2)
             let (from, to) = (log(table[low]), log(table[low + 1]))
             return exp(from + (place - Double(low)) * (to - from))

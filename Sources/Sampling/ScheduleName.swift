@@ -32,7 +32,7 @@ package struct ScheduleName: Sendable, RawRepresentable, CustomStringConvertible
         if case .timesteps(let spacing) = kind { spacing } else { nil }
     }
 
-    var spacesSigmas: Bool {
+    package var spacesSigmas: Bool {
         if case .sigmas = kind { true } else { false }
     }
 }
@@ -40,7 +40,7 @@ package struct ScheduleName: Sendable, RawRepresentable, CustomStringConvertible
 /// What a schedule spaces σ by.
 struct ScheduleInput: Sendable {
     /// Steps, from 1.
-    let count: Int
+    var count: Int
     /// The ends that diffusers' classes space σ between, which for some are those of the timesteps they would pick.
     let highest: Double
     let lowest: Double

@@ -22,6 +22,14 @@ struct SigmaPath: Sendable {
     init(_ settings: SamplerSettings, _ traits: Traits) throws {
         let (steps, config) = (settings.steps, settings.config)
         let spacing = config.timestepSpacing ?? .linspace
+        if let conventions = settings.conventions {
+            table = conventions.table(config)
+            let (ladder, end) = try conventions.ladder(settings, of: table)
+            sigmas = (ladder.sigmas + [end]).map { Float($0) }
+            levels = zip(sigmas, ladder.timesteps).map { NoiseLevel(exploding: $0, timestep: Float($1)) }
+            initialNoiseScale = levels.first.map { conventions.noiseScale(at: $0, config) } ?? 1
+            return
+        }
         table = SigmaTable(config, defaultBetas: traits.defaultBetas, rescalesToZeroSNR: traits.rescalesToZeroSNR)
         let isContinuous = config.sigmaData != nil
         var ladder: SigmaLadder

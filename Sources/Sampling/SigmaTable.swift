@@ -9,6 +9,8 @@
 /// σ of every training step, lowest noise first, and the way between σ and timesteps.
 struct SigmaTable: Sendable {
     let sigmas: [Float]
+    /// Whether the place of a σ is that of the training step nearest to it.
+    var isWhole = false
     private let logarithms: [Float]
     /// Whether the network knows any σ, and is told log σ / 4 (Karras et al. 2022, table 1). As many σ as there are
     /// training steps stand for all of them where a schedule picks from those.
@@ -34,11 +36,19 @@ struct SigmaTable: Sendable {
         logarithms = sigmas.map { log($0) }
     }
 
+    /// - Parameter logarithms: of the σ; nil: these values'
+    init(_ sigmas: [Float], logarithms: [Float]? = nil) {
+        self.sigmas = sigmas
+        self.logarithms = logarithms ?? sigmas.map { log($0) }
+        isContinuous = false
+    }
+
     var count: Int { sigmas.count }
     var lowest: Double { Double(sigmas.first ?? 0) }
     var highest: Double { Double(sigmas.last ?? 0) }
 
-    /// The place of σ on the grid of training steps, linear in log σ; the ends beyond (k-diffusion's sigma_to_t).
+    /// The place of σ on the grid of training steps, linear in log σ; the ends beyond (k-diffusion's sigma_to_t). Where it
+    /// is whole, the nearest in log σ (ComfyUI's ModelSamplingDiscrete.timestep).
     func timestep(of sigma: Double) -> Double {
         guard !isContinuous else { return 0.25 * log(max(sigma, 1e-10)) }
         guard logarithms.count > 1 else { return 0 }
@@ -47,12 +57,27 @@ struct SigmaTable: Sendable {
         let low = min(max(above - 1, 0), logarithms.count - 2)
         let span = Double(logarithms[low] - logarithms[low + 1])
         let weight = min(max((Double(logarithms[low]) - logarithm) / span, 0), 1)
+        if isWhole {
+            // What float32 rounds off decides between two that are equally near, and of equals the lower is taken.
+            let rounded = Float(log(Double(Float(sigma))))
+            return Double(abs(rounded - logarithms[low + 1]) < abs(rounded - logarithms[low]) ? low + 1 : low)
+        }
         return (1 - weight) * Double(low) + weight * Double(low + 1)
     }
 
     /// σ between training steps, linear in log σ (k-diffusion's t_to_sigma).
     func sigma(at timestep: Double) -> Double {
         isContinuous ? exp(4 * timestep) : exp(interpolated(logarithms, at: timestep))
+    }
+
+    /// The same in float32, to the last bit or one more.
+    func singleSigma(at timestep: Float) -> Double {
+        guard let last = logarithms.indices.last else { return 0 }
+        let place = min(max(timestep, 0), Float(last))
+        let low = Int(place)
+        let weight = place - Float(low)
+        let logarithm = (1 - weight) * logarithms[low] + weight * logarithms[min(low + 1, last)]
+        return Double(Float(exp(Double(logarithm))))
     }
 
     /// σ between training steps, linear in σ itself, as diffusers has it.

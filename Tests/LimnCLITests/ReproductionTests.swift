@@ -25,6 +25,26 @@ struct ReproductionTests {
         }
     }
 
+    @Test(arguments: ["webui", "comfyui", "sd.cpp"])
+    func whatIsLikeAnotherProgramsIsDrawnAgain(_ program: String) async throws {
+        let more = program == "webui" ? ["--ensd", "31337", "--sgm-noise"] : []
+        let first = try await runner.draw(
+            ["an (apple:1.3)", "--like", program, "-s", "5", "--sampler", "euler_a", "-b", "2", "-o", "first-%d"] + more
+        )
+        #expect(first.status == 0, "\(first.error)")
+        for name in ["first-1", "first-2"] {
+            let outcome = try await runner.run([
+                "--from", name + ".png", "-m", CommandRunner.tinyModel, "-o", "again-" + name,
+            ])
+            #expect(outcome.status == 0, "\(outcome.error)")
+            #expect(try runner.bytes(name + ".png") == runner.bytes("again-" + name + ".png"))
+        }
+        #expect(try runner.bytes("first-1.png") != runner.bytes("first-2.png"))
+        expectFailure(try await runner.draw(["a", "--like", "invoke"]), status: 64, "sd.cpp")
+        expectFailure(
+            try await runner.draw(["a", "-q", "--like", "comfyui", "--ensd", "1"]), status: 64, "--like webui")
+    }
+
     @Test func guidanceIsDrawnAgainToo() async throws {
         let flags = [
             "a red apple", "-s", "3", "--guidance-start", "0.1", "--guidance-sigmas", "0.1,12", "--guidance-curve",

@@ -51,6 +51,17 @@ import Testing
         }
     }
 
+    @Test(arguments: Likeness.allCases, ["euler_a", "heun"])
+    func norDoOtherProgramsHabits(likeness: Likeness, sampler: String) async throws {
+        var request = TinyModel.request(steps: 8)
+        (request.likeness, request.sampler, request.strength) = (likeness, sampler, 1)
+        request.prompt = likeness == .webui ? "a [red|green] apple" : "a red apple"
+        if likeness == .comfyui { (request.place, request.generator) = (BatchPlace(index: 1, count: 3), "torch") }
+        request.initImage = try TinyModel.picture { UInt8($0 * 3 % 200 + $1 % 20) }
+        request.mask = try TinyModel.mask { x, _ in x > 30 }
+        try await expectNothing(of: request)
+    }
+
     @Test(arguments: ["pipeline-a", "pipeline-inpaint"])
     func norDoesInpainting(model: String) async throws {
         var request = TinyModel.request(steps: 8)

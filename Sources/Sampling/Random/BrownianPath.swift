@@ -2,6 +2,10 @@
 package struct BrownianSeed: Sendable {
     package var generator: GeneratorName
     package var seed: UInt64
+    /// The σ that it is a path from; nil: the highest of the run's.
+    package var highest: Float?
+    /// Which picture of a batch, whose noise is drawn at once, and of how many; nil: of none.
+    package var part: (index: Int, count: Int)?
 
     package init(_ generator: GeneratorName, seed: UInt64) { (self.generator, self.seed) = (generator, seed) }
 }
@@ -35,6 +39,9 @@ final class BrownianPath {
     init(_ seed: BrownianSeed, from lowest: Float, to highest: Float, in pool: SamplePool) {
         self.seed = seed.seed
         generator = seed.generator.generator(seed: UInt64(SeedSequence.word(of: seed.seed)))
+        if let part = seed.part, part.count > 1 {
+            generator = BatchPart(of: generator, index: part.index, pictures: part.count, count: pool.count)
+        }
         let (start, end) = (Double(lowest), Double(highest))
         whole = (end - start).squareRoot() * generator.normal(in: pool)
         top = Piece(start: Self.rounded(start), end: Self.rounded(end), place: 0, depth: 0)

@@ -116,6 +116,23 @@ package struct PromptChunks {
         return cutter.chunks
     }
 
+    /// As stable-diffusion.cpp does: a chunk ends where it is full, and `BREAK` ends one that has something in it.
+    ///
+    /// - Returns: at least one chunk
+    /// - Throws: `PromptError`, `TokenizerError`
+    package static func sdcpp(_ text: [WeightedText], _ tokenizer: any Tokenizer) throws -> [PromptChunk] {
+        var cutter = PromptChunks(tokenizer)
+        for stretch in text {
+            if stretch.isBreak {
+                if !cutter.chunk.isEmpty { try cutter.close() }
+                continue
+            }
+            for word in try cutter.words(stretch) { try cutter.append(word) }
+        }
+        if !cutter.chunk.isEmpty || cutter.chunks.isEmpty { try cutter.close() }
+        return cutter.chunks
+    }
+
     /// A stretch's tokens: each by itself, but for those of a learnt word.
     private func words(_ stretch: WeightedText) throws -> [[WeightedToken]] {
         guard stretch.weight.isFinite, abs(stretch.weight) <= PromptError.largestWeight else {
