@@ -55,7 +55,7 @@ import Testing
         "comfyui-dpm++sde-picture": 1e-3, "comfyui-batch-sde": 1e-3,
     ]
 
-    @Test(arguments: [(Likeness.webui, 63), (.comfyui, 51), (.sdcpp, 22)])
+    @Test(arguments: [(Likeness.webui, 63), (.comfyui, 53), (.sdcpp, 22)])
     func everyRunEndsInTheLatentsOfTheProgram(_ likeness: Likeness, _ count: Int) async throws {
         let reference = try SafetensorsFile(path: Fixtures.path("likeness") + "/runs.safetensors")
         let model = try await Model.load(

@@ -460,6 +460,8 @@ def runs():
         if name not in ("dpm_adaptive", "dpm_fast"):
             add("comfyui", name + "-picture", label, "normal", name, strength=0.6, rng=rng)
     add("comfyui", "cfg-pp", "euler_cfg_pp", "normal", "euler_cfg_pp", guidanceScale=1.5)
+    add("comfyui", "cfg-pp-a", "euler_ancestral_cfg_pp", "karras", "euler_a_cfg_pp", "karras", guidanceScale=1.5)
+    add("comfyui", "2m-sde-heun", "dpmpp_2m_sde_heun", "normal", "dpm++2m_sde", solverType="heun", rng="torch")
     for name in ["simple", "sgm_uniform", "karras", "exponential", "ddim_uniform", "beta", "linear_quadratic",
                  "kl_optimal"]:
         add("comfyui", name, "euler", name, "euler", name)
