@@ -1,3 +1,5 @@
+import Tokenizers
+
 // What is wired to a node, or written into it.
 
 extension ComfyUIWorkflow {
@@ -21,7 +23,7 @@ extension ComfyUIWorkflow {
         return source
     }
 
-    func value(_ input: String, of node: Node) throws -> LooseJSON {
+    func value(_ input: String, of node: Node) throws -> JSON {
         guard let value = node.inputs[input] else { throw unable("\(node.name) lacks its \(input)") }
         if case .array = value {
             throw unable(

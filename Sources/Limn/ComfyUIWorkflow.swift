@@ -1,5 +1,5 @@
-import FoundationEssentials
 import Sampling
+import Tokenizers
 
 /// What a picture of ComfyUI tells of how it was made: the nodes that ran, as the text chunk `prompt` has them. The plain
 /// ones are followed from the picture back to the model; of others an error tells the name.
@@ -7,14 +7,14 @@ struct ComfyUIWorkflow {
     /// The keyword of the text chunk.
     static let keyword = "prompt"
     /// Larger ones are not read.
-    private static let mostBytes = 4 << 20
+    private static let mostBytes = 1 << 20
     /// More nodes in a row than anyone has wired.
     static let longestWay = 1000
 
     struct Node {
         var id: String
         var kind: String
-        var inputs: [String: LooseJSON]
+        var inputs: [String: JSON]
 
         var name: String { "\(kind) (node \(id))" }
     }
@@ -32,10 +32,7 @@ struct ComfyUIWorkflow {
         guard text.utf8.count <= Self.mostBytes else {
             throw LimnError("\(path): its ComfyUI workflow is over \(Self.mostBytes >> 20) MB, too large to be read")
         }
-        let root: LooseJSON
-        do {
-            root = try JSONDecoder().decode(LooseJSON.self, from: Data(LooseJSON.withoutNaN(text.utf8)))
-        } catch {
+        guard let root = JSON.parse(text) else {
             throw LimnError("\(path): its ComfyUI workflow is no JSON that can be read")
         }
         guard case .object(let members) = root else {
@@ -43,11 +40,15 @@ struct ComfyUIWorkflow {
         }
         var nodes: [String: Node] = [:]
         for (id, value) in members {
-            guard case .object(let node) = value, case .string(let kind)? = node["class_type"] else {
+            guard case .object(let parts) = value,
+                case .string(let kind)? = parts.first(where: { $0.key == "class_type" })?.value
+            else {
                 throw LimnError("\(path): node \(Self.short(id)) of its ComfyUI workflow has no class_type")
             }
-            var inputs: [String: LooseJSON] = [:]
-            if case .object(let given)? = node["inputs"] { inputs = given }
+            var inputs: [String: JSON] = [:]
+            if case .object(let given)? = parts.first(where: { $0.key == "inputs" })?.value {
+                for (name, value) in given { inputs[name] = value }
+            }
             nodes[id] = Node(id: Self.short(id), kind: Self.short(kind), inputs: inputs)
         }
         self.nodes = nodes

@@ -48,10 +48,9 @@ public struct Recipe: Sendable {
                 throw LimnError("\(path): its record of how it was made is damaged, so it cannot be drawn again")
             }
             (isExact, notes) = (true, [])
-        } else if let workflow {
-            var read = try ComfyUIWorkflow(parsing: workflow, path: path)
-            stored = try read.stored()
-            (isExact, notes) = (false, read.notes)
+        } else if let workflow = try Self.followed(workflow, path, hasParameters: parameters != nil) {
+            (stored, notes) = workflow
+            isExact = false
         } else if let parameters {
             let fields = PictureParameters(parsing: StoredRequest.withoutJSON(parameters))
             stored = try StoredRequest(fields, path: path)
@@ -63,6 +62,21 @@ public struct Recipe: Sendable {
         }
         modelName = stored.model
         modelFingerprint = stored.fingerprint
+    }
+
+    /// What ComfyUI's nodes say; nil if there are none, or if they are not followed and there are `parameters` besides, as
+    /// some nodes write that save pictures.
+    private static func followed(
+        _ workflow: String?, _ path: String, hasParameters: Bool
+    ) throws -> (StoredRequest, [String])? {
+        guard let workflow else { return nil }
+        do {
+            var read = try ComfyUIWorkflow(parsing: workflow, path: path)
+            return (try read.stored(), read.notes)
+        } catch {
+            if hasParameters { return nil }
+            throw error
+        }
     }
 
     /// Whether a picture to start from is needed.

@@ -95,6 +95,10 @@ extension PreparedRequest {
                     "the webui's noise multiplier is for the noise on a picture: give one with -i, or leave it out")
             }
         }
+        if request.likeness == .comfyui, request.tuning.sigmas != nil, (request.strength ?? 1) < 1 {
+            throw usage(
+                "ComfyUI makes a strength of more steps, of which there are none beside --sigmas: leave one out")
+        }
         if webUI.usesSGMNoise == true, kind != .text {
             throw usage("SGM noise is what a run from text begins with: leave out -i, or the noise")
         }

@@ -13,6 +13,8 @@ enum StrengthRule: Sendable {
             _ = try withLimnErrors { try Sampling.firstStep(strength: strength, steps: steps) }
             return (steps, .all)
         }
+        // More than any sampler takes, which says so.
+        guard steps <= 1_000_000 else { return (steps, .all) }
         switch self {
         case .diffusers:
             return (steps, .from(try withLimnErrors { try Sampling.firstStep(strength: strength, steps: steps) }))

@@ -14,12 +14,14 @@ package struct TimestepsOfTheWebUI: Sampler {
 
     init(_ settings: SamplerSettings, _ method: Method) throws {
         let conventions = settings.conventions
-        let count = settings.steps + (conventions?.leavesOutPenultimate == true ? 1 : 0)
         let train = settings.config.numTrainTimesteps
-        guard (2...train).contains(count) else {
+        let longer = conventions?.leavesOutPenultimate == true ? 1 : 0
+        guard settings.steps >= 2, settings.steps <= train - longer else {
             throw SamplingError.steps(
-                asked: settings.steps, allowed: 2...train, reason: "the webui picks them from the training's")
+                asked: settings.steps, allowed: 2...max(train - longer, 2),
+                reason: "the webui picks them from the training's")
         }
+        let count = settings.steps + longer
         let alphas = NoiseSchedule(settings.config).alphasCumprod
         let picked = stride(from: 0, to: train, by: train / count).map { min($0 + 1, train - 1) }
         func level(_ timestep: Int) -> NoiseLevel {
@@ -35,7 +37,7 @@ package struct TimestepsOfTheWebUI: Sampler {
         }
         guard run.count > 1 else {
             throw SamplingError.steps(
-                asked: settings.steps, allowed: settings.steps + 1...train,
+                asked: settings.steps, allowed: min(settings.steps + 1, train)...train,
                 reason: "so little strength leaves the webui's sampler none")
         }
         levels = run.dropFirst().reversed().map(level)

@@ -1,8 +1,10 @@
 /// A JSON value. Objects keep their order; a key that comes twice is an error.
-enum JSON: Sendable {
+package enum JSON: Sendable {
     case null
     case bool(Bool)
     case integer(Int)
+    /// Above what an Int holds.
+    case large(UInt64)
     case number(Double)
     case string(String)
     case array([JSON])
@@ -27,9 +29,16 @@ enum JSON: Sendable {
     var number: Double? {
         switch self {
         case .integer(let value): Double(value)
+        case .large(let value): Double(value)
         case .number(let value): value
         default: nil
         }
+    }
+
+    /// A text's value; nil if it is no JSON.
+    package static func parse(_ text: String) -> JSON? {
+        var reader = JSONReader(bytes: Array(text.utf8))
+        return try? reader.document()
     }
 
     static func read(file: String) throws -> JSON {
@@ -149,6 +158,7 @@ struct JSONReader {
         while let byte = next, isInNumber(byte) { at += 1 }
         let text = String(decoding: bytes[start..<at], as: UTF8.self)
         if let integer = Int(text) { return .integer(integer) }
+        if let large = UInt64(text) { return .large(large) }
         guard let number = Double(text), text.utf8.contains(where: { $0 >= 0x30 && $0 <= 0x39 }) else {
             at = start
             throw failure("expected a value")

@@ -129,6 +129,28 @@ import Testing
         #expect(await message { _ = try self.recipe(loras) }?.contains("circle") == true)
     }
 
+    /// A long list of little is read, or refused, in no time.
+    @Test func hostileWorkflowsTakeLittleTime() async throws {
+        let clock = ContinuousClock()
+        let list = "{\"1\": [" + String(repeating: "0,", count: 400_000) + "0]}"
+        let nodes = "{" + (0..<20_000).map { "\"\($0)\": {\"class_type\": \"A\"}" }.joined(separator: ",") + "}"
+        for text in [list, nodes] {
+            let time = await clock.measure { #expect(await message { _ = try self.recipe(text) } != nil) }
+            #expect(time < .seconds(5))
+            print("a workflow of \(text.utf8.count) bytes: \(time)")
+        }
+    }
+
+    @Test func whatIsNotFollowedLeavesTheWebUIsText() throws {
+        let folder = try TemporaryFolder()
+        let image = try Image(width: 2, height: 1, channels: 1, pixels: [0, 255])
+        let texts = [("prompt", "{}"), ("parameters", "a cat\nSteps: 9, Sampler: Euler, Seed: 3, Version: ComfyUI")]
+        try PNG.write(image, text: texts.map { ($0.0, $0.1) }, to: folder.file("a.png"))
+        let recipe = try Recipe(contentsOf: folder.file("a.png"))
+        #expect(recipe.likeness == .comfyui)
+        #expect(try recipe.request().steps == 9)
+    }
+
     @Test func ofTwoSamplersNoneIsGuessed() async throws {
         let second = Self.plain.replacing(
             "\"9\":",

@@ -126,6 +126,17 @@ import Testing
             request.initImage = try TinyModel.picture { x, _ in UInt8(x) }
             #expect(await message { _ = try await model.generate(request) }?.contains("strength") == true)
         }
+        for steps in [Int.max, 1_000_000_000, 0, -1] {
+            for (likeness, sampler) in [
+                (Likeness.webui, "euler"), (.webui, "ddim"), (.comfyui, "euler"), (.sdcpp, "euler"),
+                (.webui, "dpm_adaptive"),
+            ] {
+                var request = TinyModel.request(steps: steps)
+                (request.likeness, request.sampler, request.strength) = (likeness, sampler, 0.99999999999)
+                request.initImage = try TinyModel.picture { x, _ in UInt8(x) }
+                #expect(await message { _ = try await model.generate(request) }?.contains("steps") == true)
+            }
+        }
         var request = TinyModel.request(steps: 3)
         (request.likeness, request.sampler, request.strength) = (.webui, "euler", 0)
         request.initImage = try TinyModel.picture { x, _ in UInt8(x) }
