@@ -5,8 +5,8 @@
 
 Prints a table for docs/samplers.md: the mean PSNR, in dB, over eight prompts, of a run's picture against Heun's in 200
 steps (of runs with noise there is no such picture). Runs of the network count, not steps: a sampler that runs it twice a
-step gets half of the steps. With --grid the pictures of the first prompt are laid out as one. With --pictures the pictures stay in
-a folder, and those that lie there already are not drawn again. Needs Pillow and NumPy.
+step gets half of the steps. With --grid the pictures of one prompt are laid out as one. With --pictures the pictures stay
+in a folder, and those that lie there already are not drawn again. Needs Pillow and NumPy.
 """
 
 import argparse
@@ -24,6 +24,7 @@ PROMPTS = ("red apple", "cat face", "rocket", "pizza", "grinning face", "red hea
            "robot, green background")
 RUNS = (4, 6, 8, 12, 16, 24, 40)
 GRID_RUNS = (4, 8, 16, 40)
+SHOWN = "grinning face"
 # One thread: pictures do not depend on it, and so the study can run beside other work.
 COMMON = ("--cfg-scale", "4", "--precision", "f32", "--seed", "7", "--threads", "1", "--quiet")
 
@@ -98,9 +99,10 @@ def save_grid(rows, path):
         draw.text((left + 4, y + 26), name, fill="black")
         for column, count in enumerate(GRID_RUNS):
             x = left + margin + side * column
-            draw.text((x + 24, 2), str(count), fill="black")
+            if index % half == 0:
+                draw.text((x + 24, 2), str(count), fill="black")
             if pictures[count]:
-                sheet.paste(Image.open(pictures[count][0]), (x, y))
+                sheet.paste(Image.open(pictures[count][PROMPTS.index(SHOWN)]), (x, y))
     sheet.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
