@@ -41,10 +41,16 @@ struct Generation {
         }
     }
 
+    /// No number of steps that anyone asks for.
+    private static let openSteps = Int.min
+
     func run() async throws {
         let display = ProgressDisplay(isQuiet: flags.output.quiet)
         let recipe = try flags.words.from.map { try Recipe(contentsOf: $0) }
-        let given = try RequestBuilder(flags: flags, recipe: recipe).request()
+        var given = try RequestBuilder(flags: flags, recipe: recipe).request()
+        // The model says how many, once it is loaded; a line of a file of prompts may say so before.
+        let leavesStepsOpen = recipe == nil && flags.sampling.steps == nil
+        if leavesStepsOpen { given.steps = Self.openSteps }
         var (requests, warnings) = try flags.prompts.requests(given)
         let (loras, unlike) = try flags.lora.chosen(&requests, recipe)
         warnings += unlike
@@ -72,9 +78,8 @@ struct Generation {
         if flags.machine.precision == nil, let own = recipe?.precision { options.precision = own }
         let model = try await Model.load(from: path, options: options, progress: display.loadingWeights)
         let loadSeconds = seconds(clock.now - start)
-        if recipe == nil, flags.sampling.steps == nil {
-            // A file of prompts may say its own.
-            for index in requests.indices where requests[index].steps == Request(prompt: "").steps {
+        if leavesStepsOpen {
+            for index in requests.indices where requests[index].steps == Self.openSteps {
                 requests[index].steps = model.usualSteps(for: requests[index])
             }
         }

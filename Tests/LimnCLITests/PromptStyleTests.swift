@@ -79,6 +79,17 @@ struct PromptStyleTests {
         #expect(runner.files == before)
     }
 
+    /// A line's number of steps counts, also where it is the one that other models take by themselves.
+    @Test func linesSayTheirSteps() async throws {
+        let runner = try CommandRunner()
+        try runner.folder.write(Array("a cat\n--prompt \"a cat\" --steps 25\n".utf8), to: "prompts.txt")
+        let outcome = try await runner.run(
+            ["-m", Fixtures.path("pipeline-lcm"), "--prompt-file", "prompts.txt", "-s", "1", "-q"])
+        #expect(outcome.status == 0, "\(outcome.error)")
+        #expect(try await record(runner, "output.png").contains("Steps: 4,"))
+        #expect(try await record(runner, "output-1.png").contains("Steps: 25,"))
+    }
+
     @Test func tokenizeShowsWhatIsRead() async throws {
         let runner = try CommandRunner()
         let model = Fixtures.path("pipeline-xl")
