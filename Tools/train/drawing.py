@@ -63,7 +63,7 @@ class TorchDrawer:
 
 
 class LimnDrawer:
-    """One process a picture, as many at a time as there are cores."""
+    """One process a picture, as many at a time as there are cores. Pictures of another size are resized to the training pictures' size."""
 
     def __init__(self, folder, program):
         self.folder, self.program = folder, program
@@ -72,7 +72,8 @@ class LimnDrawer:
         with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
             names = [os.path.join(folder, f"{i}.png") for i in range(len(prompts))]
             list(pool.map(lambda job: self.run(*job, guidance), zip(names, prompts, seeds)))
-            pictures = numpy.stack([numpy.asarray(Image.open(name).convert("RGB")) for name in names])
+            pictures = numpy.stack([numpy.asarray(Image.open(name).convert("RGB").resize(
+                (models.SIDE, models.SIDE), Image.Resampling.BICUBIC)) for name in names])
         return (torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1).to(device())
 
     def run(self, name, prompt, seed, guidance=4.0, threads=1):

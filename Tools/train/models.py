@@ -21,9 +21,9 @@ def autoencoder(channels=(32, 64, 96)):
         up_block_types=("UpDecoderBlock2D",) * levels, norm_num_groups=16, mid_block_add_attention=False)
 
 
-def text_encoder(width=192, layers=4):
+def text_encoder(width=192, memory=1536, layers=4):
     return CLIPTextModel(CLIPTextConfig(
-        vocab_size=VOCABULARY, hidden_size=width, intermediate_size=4 * width, num_hidden_layers=layers,
+        vocab_size=VOCABULARY, hidden_size=width, intermediate_size=memory, num_hidden_layers=layers,
         num_attention_heads=width // 48, max_position_embeddings=TOKENS, hidden_act="quick_gelu", projection_dim=width,
         bos_token_id=None, eos_token_id=END, pad_token_id=PAD))
 
@@ -31,7 +31,8 @@ def text_encoder(width=192, layers=4):
 def unet(side, width=192):
     """`side` of a latent, `width` of the text encoder."""
     return UNet2DConditionModel(
-        sample_size=side, in_channels=4, out_channels=4, cross_attention_dim=width,
+        sample_size=side, in_channels=4, out_channels=4, cross_attention_dim=width, addition_embed_type="text",
+        addition_embed_type_num_heads=4, resnet_time_scale_shift="scale_shift",
         block_out_channels=(64, 96, 160, 192), layers_per_block=1, attention_head_dim=4, norm_num_groups=32,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
         up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"))

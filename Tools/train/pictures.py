@@ -11,15 +11,16 @@ PYRAMID = 3                      # sprites at full, half and quarter size, so th
 
 
 class Painter:
-    def __init__(self, sprites, device="cpu"):
-        """`sprites` as emoji.sprites() has them: [emoji, 4, side, side] of uint8."""
+    def __init__(self, sprites, device="cpu", shrink=1):
+        """`sprites` as emoji.sprites() has them: [emoji, 4, side, side] of uint8. Pictures `shrink` times smaller."""
         self.device = device
-        self.side = sprites.shape[-1]
+        self.side = sprites.shape[-1] // shrink
         levels = [[] for _ in range(PYRAMID)]
         for chunk in torch.from_numpy(sprites).split(256):
             chunk = chunk.to(device).float()
             colour, opacity = chunk[:, :3], chunk[:, 3:] / 255
             chunk = torch.cat([colour * opacity, chunk[:, 3:]], dim=1)            # from here multiplied by opacity
+            chunk = F.avg_pool2d(chunk, shrink)
             for level in range(PYRAMID):
                 if level:
                     chunk = F.avg_pool2d(chunk, 2)

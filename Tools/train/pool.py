@@ -1,6 +1,6 @@
 """A store of scenes as latents with captions, so that the UNet's steps are not spent on painting and encoding.
 
-Every step puts a few new scenes in place of the oldest. A scene takes 2.3 KB with latents of 16×16.
+Every step puts a few new scenes in place of the oldest. A scene takes 9 KB with latents of 32×32.
 """
 
 import os
@@ -11,10 +11,12 @@ import torch
 from captions import caption
 from labels import labels
 from models import TOKENS
+from train_text import SKETCH, sketched
 from training import autocast, device, write_atomically
 
 CAPTIONS = 4                     # wordings a scene, each in any language
 CHUNK = 64
+STORED = "latents", "ids", "labels", "sketches"
 
 
 class Pool:
@@ -25,6 +27,7 @@ class Pool:
         self.latents = torch.zeros(size, vae.config.latent_channels, side, side, dtype=torch.float16, device=device())
         self.ids = torch.zeros(size, CAPTIONS, TOKENS, dtype=torch.int16, device=device())
         self.labels = torch.zeros(size, 6, dtype=torch.int16, device=device())
+        self.sketches = torch.zeros(size, 3 * SKETCH * SKETCH, dtype=torch.uint8, device=device())
         self.painted = 0             # so many scenes in all; the next goes to this place, modulo the size
         if os.path.exists(self.path):
             self._load()
@@ -39,9 +42,11 @@ class Pool:
             rng = random.Random(f"pool {self.painted}")
             scenes = [self.scenes.draw(rng) for _ in range(min(CHUNK, count - start))]
             places = [(self.painted + i) % len(self.latents) for i in range(len(scenes))]
+            pictures = self.data.painter.paint(scenes)
             with autocast():
-                latents = self.vae.encode(self.data.painter.paint(scenes)).latent_dist.mode()
+                latents = self.vae.encode(pictures).latent_dist.mode()
             self.latents[places] = latents.half()
+            self.sketches[places] = ((sketched(pictures) + 1) * 127.5).round().byte()
             words = [caption(scene, self.data.emojis, rng) for scene in scenes for _ in range(CAPTIONS)]
             self.ids[places] = self.data.vocabulary.ids(words, device()).short().view(len(scenes), CAPTIONS, TOKENS)
             self.labels[places] = torch.tensor([labels(scene) for scene in scenes], device=device()).short()
@@ -54,16 +59,17 @@ class Pool:
             print(f"pool: {self.painted} of {len(self.latents)} scenes", flush=True)
 
     def batch(self, count):
-        """latents [count, 4, side, side], token ids [count, TOKENS], labels [count, 6]"""
+        """latents [count, 4, side, side], token ids [count, TOKENS], labels [count, 6], sketches [count, values]"""
         rows = torch.randint(len(self), (count,), device=device())
         wordings = torch.randint(CAPTIONS, (count,), device=device())
         latents = self.latents[rows].float().contiguous(memory_format=torch.channels_last)
-        return latents, self.ids[rows, wordings].long(), self.labels[rows].long()
+        sketches = self.sketches[rows] / 127.5 - 1
+        return latents, self.ids[rows, wordings].long(), self.labels[rows].long(), sketches
 
     def save(self):
         count = len(self)
-        write_atomically({"latents": self.latents[:count], "ids": self.ids[:count], "labels": self.labels[:count],
-                          "painted": self.painted, "encoder": self._encoder()}, self.path)
+        kept = {name: getattr(self, name)[:count] for name in STORED}
+        write_atomically({**kept, "painted": self.painted, "encoder": self._encoder()}, self.path)
 
     def _encoder(self):
         """Tells one encoder from another."""
@@ -75,6 +81,6 @@ class Pool:
         if kept["encoder"] != self._encoder():
             return
         count = min(len(kept["latents"]), len(self.latents))
-        for name in ("latents", "ids", "labels"):
+        for name in STORED:
             getattr(self, name)[:count] = kept[name][:count]
         self.painted = max(count, kept["painted"]) if count == len(self.latents) else count

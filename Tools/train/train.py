@@ -41,7 +41,8 @@ class Data:
         os.makedirs(folder, exist_ok=True)
         self.emojis = emoji.load()
         self.scenes = Scenes(self.emojis)
-        self.painter = Painter(emoji.sprites(self.emojis), device())
+        self.sprites = emoji.sprites(self.emojis)
+        self.painter = Painter(self.sprites, device())
         self.vocabulary = vocabulary.load(self, folder)
 
 

@@ -1,7 +1,9 @@
-"""The text encoder's first lessons: which things, colours, places and counts a caption names, in every language.
+"""The text encoder's first lessons: which things, colours, places and counts a caption names, in every language, and
+roughly what its picture looks like.
 
-A step costs a tenth of the UNet's, and translations meet in one place before any picture is drawn. The lessons go on,
-at a small weight, while the UNet trains.
+A step costs a tenth of the UNet's, and translations meet in one place before any picture is drawn. What is learnt by
+heart, one thing at a time, is learnt here where it is cheap: captions of similar pictures come to lie near each other,
+so that the UNet learns one rule for all of them. The lessons go on, at a small weight, while the UNet trains.
 """
 
 import torch
@@ -11,49 +13,72 @@ from torch import nn
 import models
 from captions import caption
 from labels import NOTHING, classes, labels
+from models import TOKENS
+from pictures import Painter
 from training import Run, averaged_weights, device
+
+SKETCH = 16                      # a sketch's side: the picture in few pixels
+SHRINK = 4                       # the scenes of these lessons are painted so many times smaller
+SKETCH_WEIGHT = 40
 
 
 class Reader(nn.Module):
-    """The text encoder with one linear head a label, at the caption's end."""
+    """The text encoder with one linear head a label, at the caption's end, and one for the sketch, there or after.
+
+    A UNet that knows nothing yet looks at all tokens alike, and most of them are padding: that shows the sketch too.
+    """
 
     def __init__(self, emojis):
         super().__init__()
         self.text_encoder = models.text_encoder()
         width = self.text_encoder.config.hidden_size
         self.heads = nn.ModuleList(nn.Linear(width, count) for count in classes(emojis))
+        self.sketch = nn.Linear(width, 3 * SKETCH * SKETCH)
 
     def forward(self, ids):
-        """Hidden states [text, TOKENS, width], and what each head says [text, classes]."""
+        """Hidden states [text, TOKENS, width], and what is told: by each head [text, classes], then the sketch."""
         states = self.text_encoder(ids).last_hidden_state
         ends = (ids == models.END).int().argmax(1)
-        end = states[torch.arange(len(ids), device=ids.device), ends]
-        return states, [head(end) for head in self.heads]
+        rows = torch.arange(len(ids), device=ids.device)
+        end = states[rows, ends]
+        later = states[rows, ends + (torch.rand(len(ids), device=ids.device) * (TOKENS - ends)).long()]
+        return states, [*(head(end) for head in self.heads), self.sketch(later)]
 
 
-def lesson(said, truth):
-    """The sum of the labels' cross entropies. `truth`: [text, label], NOTHING where a caption does not tell."""
-    return sum(F.cross_entropy(logits.float(), truth[:, i], ignore_index=NOTHING, reduction="sum") / len(truth)
+def sketched(pictures):
+    """What the sketch should be: [picture, 3 · SKETCH · SKETCH] of -1 … 1."""
+    return F.adaptive_avg_pool2d(pictures, SKETCH).flatten(1)
+
+
+def lesson(said, truth, sketches, shown=None):
+    """The labels' cross entropies, and the sketch's squared error.
+
+    `truth`: [text, label], NOTHING where a caption does not tell; `shown`: whether a text has a sketch at all.
+    """
+    *said, drawn = said
+    told = sum(F.cross_entropy(logits.float(), truth[:, i], ignore_index=NOTHING, reduction="sum") / len(truth)
                for i, logits in enumerate(said))
+    error = (drawn.float() - sketches).square().mean(1)
+    error = (error if shown is None else error * shown).mean()
+    return told + SKETCH_WEIGHT * error, error
 
 
 def train(data, folder, minutes, batch, rate, cooldown):
     reader = Reader(data.emojis).to(device())
+    painter = Painter(data.sprites, device(), SHRINK)
     run = Run("text", folder, reader, rate, 0.998, minutes, cooldown)
 
-    def loss(ids, truth):
+    def loss(ids, truth, sketches):
         _, said = reader(ids)
         right = (said[0].argmax(1) == truth[:, 0]).float().mean()
-        return lesson(said, truth), (right,)
+        total, sketch = lesson(said, truth, sketches)
+        return total, (right, sketch)
 
     for rng in run.batches():
         scenes = [data.scenes.draw(rng) for _ in range(batch)]
         ids = data.vocabulary.ids([caption(scene, data.emojis, rng) for scene in scenes], device())
-        if device() == "cpu":
-            # What follows the longest caption's end has no bearing on it. (A GPU would rather have one shape.)
-            ids = ids[:, :(ids != models.PAD).sum(1).max()]
         truth = torch.tensor([labels(scene) for scene in scenes], device=device())
-        run.report("first thing", figures=run.step(loss, ids, truth))
+        run.report("first thing", "sketch", figures=run.step(loss, ids, truth, sketched(painter.paint(scenes))))
 
 
 def trained(data, folder):

@@ -13,11 +13,12 @@ from drawing import sample
 from pool import Pool
 from scenes import Scenes
 from sheets import save_sheet
-from training import Run, autocast, averaged_weights, compiled, device, prepared
+from training import Run, averaged_weights, device, prepared
 
 CAPTION_DROPOUT = 0.1
 SNR_LIMIT = 5
-LESSON_WEIGHT = 0.02
+LESSON_WEIGHT = 0.05
+STEP_POWER = 0.25                # 1: all steps alike; less: more often those of strong noise
 SHEET_STEPS = 1000
 PROMPTS = (
     "red apple", "cat face", "rocket", "pizza", "grinning face", "guitar", "sunflower", "house", "flag: Japan",
@@ -52,12 +53,13 @@ def train(data, folder, minutes, batch, rate, cooldown, curriculum, pool_size, f
         pool.fill()
         pool.save()
     painter = prepared(Painter(train_text.trained(data, folder), models.unet(pool.latents.shape[-1])))
-    run = Run("unet", folder, painter, rate, 0.9995, minutes, cooldown)
+    # At the UNet's own rate and batch the reader forgot in 500 steps a third of what its lessons had taught it.
+    run = Run("unet", folder, painter, rate, 0.9995, minutes, cooldown, slow=painter.reader.parameters())
     signal = models.scheduler().alphas_cumprod.to(device())
     nothing = data.vocabulary.ids([""], device())
-    forward = compiled(painter)
+    forward = torch.compile(painter)         # pays on a CPU too: four minutes, once, for 1.28 times the speed
 
-    def loss(latents, noise, steps, ids, truth):
+    def loss(latents, noise, steps, ids, truth, sketches, shown):
         a, s = signal[steps].sqrt()[:, None, None, None], (1 - signal[steps]).sqrt()[:, None, None, None]
         predicted, said = forward(a * latents + s * noise, steps, ids)
         error = (predicted.float() - (a * noise - s * latents)).square().mean((1, 2, 3))
@@ -65,19 +67,20 @@ def train(data, folder, minutes, batch, rate, cooldown, curriculum, pool_size, f
         # Min-SNR for v (Hang et al. 2023), but never less than v's own weight where noise is all there is: that is
         # where the background is decided.
         weight = (snr.clamp(max=SNR_LIMIT) + 1) / (snr + 1)
-        drawn, read = (error * weight).mean(), train_text.lesson(said, truth)
-        return drawn + LESSON_WEIGHT * read, (drawn, read)
+        drawn, (read, sketch) = (error * weight).mean(), train_text.lesson(said, truth, sketches, shown)
+        return drawn + LESSON_WEIGHT * read, (drawn, read, sketch)
 
     for _ in run.batches():
         if run.steps % 32 == 0:
             pool.paint(32 * fresh)
-        latents, ids, truth = pool.batch(batch)
+        latents, ids, truth, sketches = pool.batch(batch)
         dropped = torch.rand(batch, device=device()) < CAPTION_DROPOUT
         ids = torch.where(dropped[:, None], nothing, ids)
         truth = torch.where(dropped[:, None], train_text.NOTHING, truth)
-        steps = torch.randint(len(signal), (batch,), device=device())
-        figures = run.step(loss, latents, torch.randn_like(latents), steps, ids, truth)
-        run.report("drawn", "read", figures=figures)
+        # What is drawn is decided where noise is strong; to take the last of it away is soon learnt.
+        steps = (len(signal) * torch.rand(batch, device=device()) ** STEP_POWER).long()
+        figures = run.step(loss, latents, torch.randn_like(latents), steps, ids, truth, sketches, ~dropped)
+        run.report("drawn", "read", "sketch", figures=figures)
         if run.steps % SHEET_STEPS == SHEET_STEPS - 1:
             sheet(data, vae, run, folder)
     pool.save()

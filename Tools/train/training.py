@@ -30,7 +30,7 @@ def prepared(model):
 
 
 def compiled(function):
-    """torch.compile where it pays: on a GPU. On two cores it gained less than it cost to compile."""
+    """torch.compile on a GPU. On a CPU it takes minutes, which only the UNet's hours pay back."""
     return torch.compile(function) if device() == "cuda" else function
 
 
@@ -59,12 +59,16 @@ class Run:
     Only time spent in steps counts, so a process that was paused loses nothing but the pause.
     """
 
-    def __init__(self, name, folder, module, rate, decay, minutes, cooldown=False):
+    def __init__(self, name, folder, module, rate, decay, minutes, cooldown=False, slow=()):
+        """`slow`: parameters that learn at a tenth of the rate."""
         self.name, self.module, self.rate, self.cooldown = name, module, rate, cooldown
         self.path = os.path.join(folder, name + ".pt")
         self.seconds_allowed = minutes * 60
-        self.optimiser = torch.optim.AdamW(module.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=1e-2,
-                                           fused=True)
+        slow = set(slow)
+        groups = [{"params": [p for p in module.parameters() if (p in slow) == late], "share": 0.1 if late else 1.0}
+                  for late in (False, True)]
+        self.optimiser = torch.optim.AdamW([group for group in groups if group["params"]], lr=rate, betas=(0.9, 0.99),
+                                           weight_decay=1e-2, fused=True)
         self.average = Average(module, decay)
         self.steps = self.samples = 0
         self.seconds = self.seconds_before = 0.0
@@ -111,8 +115,11 @@ class Run:
             return torch.autograd.grad(loss, parameters, allow_unused=True), torch.stack([loss, *figures]).detach()
 
         if self.workers:
+            # The first step compiles, for a thread's one core, which must not happen in two threads at once.
             parts = zip(*(tensor.chunk(CORES) for tensor in batch))
-            gradients, figures = zip(*self.workers.map(part, parts))
+            results = [self.workers.submit(part, tensors) for tensors in parts] if self.reported else \
+                [_finished(self.workers.submit(part, tensors)) for tensors in parts]
+            gradients, figures = zip(*(result.result() for result in results))
         else:
             gradients, figures = zip(part(batch))
         for parameter, *shares in zip(parameters, *gradients):
@@ -125,7 +132,7 @@ class Run:
         progress = (self.seconds - self.seconds_before) / self.seconds_allowed
         rate = self.rate * min(1, (self.steps + 1) / 200) * (1 - 0.95 * progress if self.cooldown else 1)
         for group in self.optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["share"]
         torch.nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
         self.optimiser.step()
         self.average.update(self.module)
@@ -157,6 +164,11 @@ class Run:
         self.samples, self.seconds = state["samples"], state["seconds"]
         self.seconds_before = self.seconds
         print(f"{self.name}: resumed at step {self.steps}, after {self.seconds / 60:.1f} minutes", flush=True)
+
+
+def _finished(future):
+    future.result()
+    return future
 
 
 def write_atomically(state, path):
