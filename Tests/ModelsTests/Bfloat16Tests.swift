@@ -24,7 +24,7 @@ import Testing
         }
     }
 
-    @Test(arguments: ["unet-a", "unet-b", "unet-c", "unet-d", "unet-e"], [false, true])
+    @Test(arguments: ["unet-a", "unet-b", "unet-c", "unet-d", "unet-e", "unet-f"], [false, true])
     func unetStaysNearDiffusers(_ name: String, isCoarse: Bool) throws {
         guard let compute = machine(isCoarse: isCoarse) else { return }
         let oracle = try Oracle(name)

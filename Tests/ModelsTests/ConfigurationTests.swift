@@ -54,6 +54,18 @@ import Testing
         }
     }
 
+    @Test func theTextAsAWholeIsPooledByHeadsThatDivideIt() throws {
+        func changed(_ heads: Double) throws -> ConfigFile {
+            try config(
+                "unet-a", ["addition_embed_type": .string("text"), "addition_embed_type_num_heads": .number(heads)])
+        }
+        #expect(try UNetConfig(try changed(4)).additionTextHeads == 4)
+        for heads in [5.0, 64, 0] {
+            let file = try changed(heads)
+            #expect(refusal { _ = try UNetConfig(file) }.contains("addition_embed_type_num_heads"))
+        }
+    }
+
     @Test func aSizeMayBeWrittenTwice() throws {
         #expect(try UNetConfig(try config("unet-a", ["sample_size": .number(24)])).sampleSize == 24)
         let twice = try config("unet-a", ["sample_size": .array([.number(24), .number(24)])])

@@ -43,7 +43,7 @@ import Testing
         }
     }
 
-    @Test(arguments: ["unet-a", "unet-b", "unet-c", "unet-d", "unet-e"])
+    @Test(arguments: ["unet-a", "unet-b", "unet-c", "unet-d", "unet-e", "unet-f"])
     func unetPredictsWhatDiffusersPredicts(_ name: String) throws {
         let oracle = try Oracle(name)
         for compute in machines() {
@@ -70,9 +70,31 @@ import Testing
         }
     }
 
+    /// Texts of different lengths share a batch: each picture is told its own, and nothing of what fills it up.
+    @Test(arguments: ["unet-a", "unet-f"])
+    func paddingOfAShorterTextSaysNothing(_ name: String) throws {
+        let oracle = try Oracle(name)
+        let compute = machines()[0]
+        let model = try UNet2DConditionModel(
+            LayerSource(try oracle.weights("diffusion_pytorch_model"), compute: compute),
+            try UNetConfig(try oracle.config))
+        let latents = try oracle.picture("0.sample")
+        let texts = try oracle.tokens("0.encoder_hidden_states")
+        #expect(latents.batch == 2 && texts.pixels == 5)
+        let both = try model.condition(on: texts, counts: [5, 3], compute)
+        let together = try model(latents, timestep: 500, both, compute).picture(1).values
+        let short = try Tensor(
+            batch: 1, height: 1, width: 3, channels: texts.channels,
+            values: Array(try texts.picture(1).values.prefix(3 * texts.channels)))
+        let one = try model.condition(on: short, compute)
+        let alone = try model(try latents.picture(1), timestep: 500, one, compute).values
+        #expect(relativeError(together, alone) < 1e-6)
+        #expect(relativeError(try model(latents, timestep: 500, both, compute).picture(0).values, alone) > 0.1)
+    }
+
     /// The layers of the fixtures are small, and so get algorithms of which large models make little use. Told to expect
     /// large maps, every layer that can takes Winograd's F(4×4), the least exact of all.
-    @Test(arguments: ["unet-a", "unet-b", "unet-c", "unet-d", "unet-e"])
+    @Test(arguments: ["unet-a", "unet-b", "unet-c", "unet-d", "unet-e", "unet-f"])
     func unetIsAsGoodByWinograd(_ name: String) throws {
         let oracle = try Oracle(name)
         for compute in machines() {

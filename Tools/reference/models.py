@@ -132,7 +132,8 @@ def unet(name, seed, dtype, cases, **config):
         call = {
             "sample": torch.randn(batch, config["in_channels"], height, width, generator=g),
             "timestep": torch.tensor([timestep], dtype=F32),
-            "encoder_hidden_states": torch.randn(batch, tokens, config["cross_attention_dim"], generator=g),
+            "encoder_hidden_states": torch.randn(
+                batch, tokens, config.get("encoder_hid_dim", config["cross_attention_dim"]), generator=g),
         }
         if config.get("addition_embed_type") == "text_time":
             pooled = config["projection_class_embeddings_input_dim"] - 6 * config["addition_time_embed_dim"]
@@ -147,7 +148,8 @@ def unet(name, seed, dtype, cases, **config):
             return model(call["sample"], call["timestep"], call["encoder_hidden_states"],
                          added_cond_kwargs=added or None).sample
 
-    check_every_weight_shows(model, lambda: run(calls[0]))
+    # A softmax does not see what is added to all keys alike.
+    check_every_weight_shows(model, lambda: run(calls[0]), without_effect=["k_proj.bias"])
     save_tensors(stored(model, dtype), fixture(name, "diffusion_pytorch_model.safetensors"))
     model.save_config(fixture(name))
     reference = {}
@@ -225,6 +227,13 @@ def unets():
          addition_time_embed_dim=8, projection_class_embeddings_input_dim=72,
          down_block_types=["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"],
          up_block_types=["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"])
+    # The text as a whole added to the time embedding, as in DeepFloyd IF, and text states that are projected first.
+    unet("unet-f", 26, F16, [(2, 8, 12, 5, 500), (1, 5, 7, 77, 999), (1, 9, 16, 6, 0), (3, 4, 6, 1, 1)],
+         in_channels=4, out_channels=4, sample_size=16, block_out_channels=[16, 24], layers_per_block=1,
+         norm_num_groups=4, cross_attention_dim=36, encoder_hid_dim=28, attention_head_dim=[2, 4],
+         addition_embed_type="text", addition_embed_type_num_heads=4, resnet_time_scale_shift="scale_shift",
+         down_block_types=["DownBlock2D", "CrossAttnDownBlock2D"],
+         up_block_types=["CrossAttnUpBlock2D", "UpBlock2D"])
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ package final class Conditioning {
     let keyValues: [KeyValues]
     /// Hides what texts were filled up with where they differ in length, [batch, 1, 1, tokens]; nil where none does.
     let hidden: Tensor?
-    /// SDXL: [batch, 1, 1, additionInputChannels].
+    /// SDXL: [batch, 1, 1, additionInputChannels]. Networks that are told the text as a whole:
+    /// [batch, 1, 1, timeEmbeddingChannels].
     let addition: Tensor?
     /// Latent consistency models: [batch, 1, 1, timeConditionChannels].
     let timeCondition: Tensor?

@@ -53,13 +53,15 @@ struct TimestepEmbedding: Sendable {
     }
 }
 
-/// Everything that tells the network where it is: the timestep, and for SDXL the pooled text and picture sizes.
+/// Everything that tells the network where it is: the timestep; for SDXL the pooled text and picture sizes; and in some
+/// networks the text as a whole.
 struct TimeEmbedding: Sendable {
     private let config: UNetConfig
     private let fourierWeight: FloatArray?
     private let embedding: TimestepEmbedding
     private let conditionProjection: Linear?
     private let addition: TimestepEmbedding?
+    private let textAddition: TextTimeEmbedding?
     private let inChannels: Int
 
     init(_ source: LayerSource, _ config: UNetConfig) throws {
@@ -86,6 +88,26 @@ struct TimeEmbedding: Sendable {
             ? nil
             : try TimestepEmbedding(
                 source("add_embedding"), in: config.additionInputChannels, out: config.timeEmbeddingChannels)
+        textAddition = try config.additionTextHeads.map { heads in
+            guard let channels = config.textChannels.first else { throw ModelError("the UNet takes no text") }
+            return try TextTimeEmbedding(
+                source("add_embedding"), in: channels, out: config.timeEmbeddingChannels, heads: heads)
+        }
+    }
+
+    /// What texts add at every step, [batch, 1, 1, timeEmbeddingChannels]; nil in networks where they add nothing.
+    ///
+    /// - Parameters:
+    ///   - text: [batch, 1, tokens, channels]
+    ///   - counts: how many of the tokens each picture is told, where they differ
+    func textAddition(_ text: Tensor, counts: [Int]?, _ compute: Compute) throws -> Tensor? {
+        try textAddition.map { embedding in
+            try Tensor(
+                stacking: try (0..<text.batch).map { index in
+                    let count = counts.map { max(1, $0[index]) } ?? text.pixels
+                    return try embedding(try text.picture(index), count: count, compute)
+                })
+        }
     }
 
     /// - Returns: [batch, 1, 1, timeEmbeddingChannels] with SiLU applied, as every resnet block wants it
@@ -102,7 +124,7 @@ struct TimeEmbedding: Sendable {
             input = try conditionProjection(condition, compute, residual: input)
         }
         var added: Tensor?
-        if let addition, let values = conditioning.addition { added = try addition(values, compute) }
+        if let values = conditioning.addition { added = try addition.map { try $0(values, compute) } ?? values }
         return try compute.silu(try embedding(input, compute, residual: added))
     }
 

@@ -61,6 +61,7 @@ package struct UNet2DConditionModel: Sendable {
                 "the text encoder gives states of \(text.channels) channels, but the UNet wants \(channels): "
                     + "they are not parts of one model")
         }
+        let textAddition = try timeEmbedding.textAddition(text, counts: counts, compute)
         let text = try projected(text, compute)
         let keyValues = try crossAttentions.map { layer in
             try compute.arena.plan { _ = try layer.keyValues(text, compute) }
@@ -69,7 +70,7 @@ package struct UNet2DConditionModel: Sendable {
         return Conditioning(
             batch: text.batch, keyValues: keyValues,
             hidden: try counts.map { try Tensor.hiding(paddingAfter: $0, tokens: text.pixels) },
-            addition: try additionTensor(addition, batch: text.batch),
+            addition: try additionTensor(addition, batch: text.batch) ?? textAddition,
             timeCondition: try timeCondition.map {
                 try Tensor(
                     batch: text.batch, height: 1, width: 1, channels: config.timeConditionChannels ?? 0,

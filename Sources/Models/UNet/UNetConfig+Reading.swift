@@ -171,14 +171,24 @@ extension UNetConfig {
                 "resnet_time_scale_shift", "\"\(other)\"", supported: "\"default\" and \"scale_shift\"")
         }
         timeConditionChannels = try file.optionalInt("time_cond_proj_dim", in: 1...65536)
+        additionTimeChannels = nil
+        additionTextHeads = nil
         switch try file.optionalString("addition_embed_type") {
-        case nil: additionTimeChannels = nil
+        case nil: break
+        case "text":
+            let heads = try file.int("addition_embed_type_num_heads", default: 64, in: 1...65536)
+            guard textChannels.count == 1, let channels = textChannels.first, channels % heads == 0 else {
+                throw ModelError(
+                    "\(file.path): addition_embed_type \"text\" wants text states of one width, a multiple of its "
+                        + "\(heads) heads (addition_embed_type_num_heads)")
+            }
+            additionTextHeads = heads
         case "text_time":
             additionTimeChannels = try file.int("addition_time_embed_dim", default: 256, in: 1...65536)
             additionInputChannels = try file.int(
                 "projection_class_embeddings_input_dim", default: 2816, in: 1...65536)
         case let other?:
-            throw file.unsupported("addition_embed_type", "\"\(other)\"", supported: "text_time")
+            throw file.unsupported("addition_embed_type", "\"\(other)\"", supported: "text and text_time")
         }
     }
 }

@@ -34,6 +34,8 @@ package struct UNetConfig: Sendable, Equatable {
     /// SDXL: pooled text and picture sizes join the time embedding.
     package var additionTimeChannels: Int?
     package var additionInputChannels = 0
+    /// Heads of the attention that makes one vector of a text, which joins the time embedding; nil: none does.
+    package var additionTextHeads: Int?
     /// Latent consistency models: width of the guidance-scale embedding.
     package var timeConditionChannels: Int?
 
