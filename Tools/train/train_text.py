@@ -13,7 +13,6 @@ from torch import nn
 import models
 from captions import caption
 from labels import NOTHING, classes, labels
-from models import TOKENS
 from pictures import Painter
 from training import Run, averaged_weights, device
 
@@ -36,12 +35,12 @@ class Reader(nn.Module):
         self.sketch = nn.Linear(width, 3 * SKETCH * SKETCH)
 
     def forward(self, ids):
-        """Hidden states [text, TOKENS, width], and what is told: by each head [text, classes], then the sketch."""
+        """Hidden states [text, models.TOKENS, width], and what is told: by each head [text, classes], then the sketch."""
         states = self.text_encoder(ids).last_hidden_state
         ends = (ids == models.END).int().argmax(1)
         rows = torch.arange(len(ids), device=ids.device)
         end = states[rows, ends]
-        later = states[rows, ends + (torch.rand(len(ids), device=ids.device) * (TOKENS - ends)).long()]
+        later = states[rows, ends + (torch.rand(len(ids), device=ids.device) * (models.TOKENS - ends)).long()]
         return states, [*(head(end) for head in self.heads), self.sketch(later)]
 
 

@@ -53,7 +53,7 @@ def train(data, folder, minutes, batch, rate, cooldown, curriculum, pool_size, f
         pool.fill()
         pool.save()
     painter = prepared(Painter(train_text.trained(data, folder), models.unet(pool.latents.shape[-1])))
-    # At the UNet's own rate and batch the reader forgot in 500 steps a third of what its lessons had taught it.
+    # At the UNet's own rate and batch, the error of the reader's sketches rose by a quarter within 500 steps.
     run = Run("unet", folder, painter, rate, 0.9995, minutes, cooldown, slow=painter.reader.parameters())
     signal = models.scheduler().alphas_cumprod.to(device())
     nothing = data.vocabulary.ids([""], device())
@@ -78,7 +78,7 @@ def train(data, folder, minutes, batch, rate, cooldown, curriculum, pool_size, f
         ids = torch.where(dropped[:, None], nothing, ids)
         truth = torch.where(dropped[:, None], train_text.NOTHING, truth)
         # What is drawn is decided where noise is strong; to take the last of it away is soon learnt.
-        steps = (len(signal) * torch.rand(batch, device=device()) ** STEP_POWER).long()
+        steps = (len(signal) * torch.rand(batch, device=device()) ** STEP_POWER).long().clamp(max=len(signal) - 1)
         figures = run.step(loss, latents, torch.randn_like(latents), steps, ids, truth, sketches, ~dropped)
         run.report("drawn", "read", "sketch", figures=figures)
         if run.steps % SHEET_STEPS == SHEET_STEPS - 1:
