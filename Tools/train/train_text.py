@@ -35,7 +35,7 @@ class Reader(nn.Module):
         self.sketch = nn.Linear(width, 3 * SKETCH * SKETCH)
 
     def forward(self, ids):
-        """Hidden states [text, models.TOKENS, width], and what is told: by each head [text, classes], then the sketch."""
+        """Hidden states [text, TOKENS, width], and what is told: by each head [text, classes], then the sketch."""
         states = self.text_encoder(ids).last_hidden_state
         ends = (ids == models.END).int().argmax(1)
         rows = torch.arange(len(ids), device=ids.device)
