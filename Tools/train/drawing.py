@@ -63,7 +63,8 @@ class TorchDrawer:
 
 
 class LimnDrawer:
-    """One process a picture, as many at a time as there are cores. Pictures of another size are resized to the training pictures' size."""
+    """One process a picture, as many at a time as there are cores. Pictures of another size are brought to the size of
+    the training pictures."""
 
     def __init__(self, folder, program):
         self.folder, self.program = folder, program

@@ -5,7 +5,8 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 SIDE = 128                       # of a picture, in pixels
 VOCABULARY = 10_000
-TOKENS = 32                      # a prompt's length: pieces, </s>, padding
+REGIONS = 4                      # a side: the last tokens of a prompt, padding always, tell of a region each
+TOKENS = 24 + REGIONS ** 2       # a prompt's length: pieces, </s>, padding
 PAD, END, UNKNOWN = 0, 1, 2
 
 
@@ -21,7 +22,7 @@ def autoencoder(channels=(32, 64, 96)):
         up_block_types=("UpDecoderBlock2D",) * levels, norm_num_groups=16, mid_block_add_attention=False)
 
 
-def text_encoder(width=192, memory=1536, layers=4):
+def text_encoder(width=192, memory=1536, layers=5):
     return CLIPTextModel(CLIPTextConfig(
         vocab_size=VOCABULARY, hidden_size=width, intermediate_size=memory, num_hidden_layers=layers,
         num_attention_heads=width // 48, max_position_embeddings=TOKENS, hidden_act="quick_gelu", projection_dim=width,

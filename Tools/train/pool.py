@@ -20,8 +20,8 @@ STORED = "latents", "ids", "labels", "sketches"
 
 
 class Pool:
-    def __init__(self, data, scenes, vae, size, folder):
-        self.data, self.scenes, self.vae = data, scenes, vae
+    def __init__(self, data, vae, size, folder):
+        self.data, self.vae = data, vae
         self.path = os.path.join(folder, "pool.pt")
         side = data.painter.side // 2 ** (len(vae.config.block_out_channels) - 1)
         self.latents = torch.zeros(size, vae.config.latent_channels, side, side, dtype=torch.float16, device=device())
@@ -40,7 +40,7 @@ class Pool:
         """New scenes in place of the oldest."""
         for start in range(0, count, CHUNK):
             rng = random.Random(f"pool {self.painted}")
-            scenes = [self.scenes.draw(rng) for _ in range(min(CHUNK, count - start))]
+            scenes = [self.data.scenes.draw(rng) for _ in range(min(CHUNK, count - start))]
             places = [(self.painted + i) % len(self.latents) for i in range(len(scenes))]
             pictures = self.data.painter.paint(scenes)
             with autocast():

@@ -25,10 +25,10 @@ from scenes import Scenes
 from training import device, minutes_spent
 
 # On a CPU and on a GPU: pictures a step, the learning rate, the minutes after which the next stage is due, and for the
-# UNet's stage the scenes kept as latents, the new ones a step, and which scenes they are.
-BATCH = {"vae": (8, 64), "decoder": (8, 64), "text": (128, 1024), "unet": (48, 1024)}
+# UNet's stage the scenes kept as latents, and the new ones a step; and which scenes are shown.
+BATCH = {"vae": (8, 64), "decoder": (8, 64), "text": (64, 1024), "unet": (48, 1024)}
 RATE = {"vae": (1e-3, 1e-3), "decoder": (5e-4, 5e-4), "text": (1e-3, 2e-3), "unet": (6e-4, 1e-3)}
-SHARE = {"vae": (60, 8), "text": (12, 1), "unet": (float("inf"), float("inf"))}
+SHARE = {"vae": (90, 8), "text": (110, 8), "unet": (float("inf"), float("inf"))}
 POOL = (40_000, 400_000)
 FRESH = (2, 64)
 CURRICULUM = "first", "full"
@@ -37,10 +37,10 @@ CURRICULUM = "first", "full"
 class Data:
     """What all stages train on."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, curriculum):
         os.makedirs(folder, exist_ok=True)
         self.emojis = emoji.load()
-        self.scenes = Scenes(self.emojis)
+        self.scenes = Scenes(self.emojis, curriculum)
         self.sprites = emoji.sprites(self.emojis)
         self.painter = Painter(self.sprites, device())
         self.vocabulary = vocabulary.load(self, folder)
@@ -49,7 +49,8 @@ class Data:
 def main():
     arguments = parsed()
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
-    data, folder = Data(arguments.folder), arguments.folder
+    folder = arguments.folder
+    data = Data(folder, arguments.curriculum or CURRICULUM[device() == "cuda"])
     if arguments.stage not in ("all", "export"):
         train(arguments.stage, data, arguments, arguments.minutes, arguments.cooldown)
     if arguments.stage == "all":
@@ -73,8 +74,7 @@ def train(stage, data, arguments, minutes, cooldown):
     elif stage == "text":
         train_text.train(*settings)
     else:
-        curriculum = arguments.curriculum or CURRICULUM[gpu]
-        train_unet.train(*settings, curriculum, arguments.pool or POOL[gpu], FRESH[gpu])
+        train_unet.train(*settings, arguments.pool or POOL[gpu], FRESH[gpu])
 
 
 def parsed():
@@ -86,7 +86,7 @@ def parsed():
     parser.add_argument("--batch", type=int, help="pictures a step")
     parser.add_argument("--rate", type=float, help="the learning rate")
     parser.add_argument("--pool", type=int, help="scenes that the UNet's stage keeps as latents")
-    parser.add_argument("--curriculum", choices=("first", "full"), help="what the UNet's stage shows (scenes.py)")
+    parser.add_argument("--curriculum", choices=("first", "full"), help="which scenes are shown (scenes.py)")
     parser.add_argument("--cooldown", action="store_true", help="let the learning rate fall during these minutes")
     return parser.parse_args()
 

@@ -11,7 +11,6 @@ import train_text
 import train_vae
 from drawing import sample
 from pool import Pool
-from scenes import Scenes
 from sheets import save_sheet
 from training import Run, averaged_weights, device, prepared
 
@@ -44,11 +43,11 @@ class Painter(nn.Module):
         return self.unet(noisy, steps, encoder_hidden_states=states).sample, said
 
 
-def train(data, folder, minutes, batch, rate, cooldown, curriculum, pool_size, fresh):
+def train(data, folder, minutes, batch, rate, cooldown, pool_size, fresh):
     if not os.path.exists(os.path.join(folder, "vae")):
         train_vae.finish(data, folder, "vae")                    # it was stopped just before
     vae = prepared(AutoencoderKL.from_pretrained(os.path.join(folder, "vae"))).eval().requires_grad_(False)
-    pool = Pool(data, Scenes(data.emojis, curriculum), vae, pool_size, folder)
+    pool = Pool(data, vae, pool_size, folder)
     if len(pool) < pool_size:
         pool.fill()
         pool.save()

@@ -59,16 +59,22 @@ class Run:
     Only time spent in steps counts, so a process that was paused loses nothing but the pause.
     """
 
-    def __init__(self, name, folder, module, rate, decay, minutes, cooldown=False, slow=()):
-        """`slow`: parameters that learn at a tenth of the rate."""
+    def __init__(self, name, folder, module, rate, decay, minutes, cooldown=False, slow=(), memory=()):
+        """`slow`: parameters that learn at a tenth of the rate.
+
+        `memory`: matrices that Muon trains, all others being Adam's: it learns faster what is shown rarely.
+        """
         self.name, self.module, self.rate, self.cooldown = name, module, rate, cooldown
         self.path = os.path.join(folder, name + ".pt")
         self.seconds_allowed = minutes * 60
-        slow = set(slow)
-        groups = [{"params": [p for p in module.parameters() if (p in slow) == late], "share": 0.1 if late else 1.0}
-                  for late in (False, True)]
-        self.optimiser = torch.optim.AdamW([group for group in groups if group["params"]], lr=rate, betas=(0.9, 0.99),
-                                           weight_decay=1e-2, fused=True)
+        slow, memory = set(slow), set(memory)
+        groups = [{"params": [p for p in module.parameters() if (p in slow) == late and p not in memory],
+                   "share": 0.1 if late else 1.0} for late in (False, True)]
+        self.optimisers = [torch.optim.AdamW([group for group in groups if group["params"]], lr=rate,
+                                             betas=(0.9, 0.99), weight_decay=1e-2, fused=True)]
+        if memory:
+            self.optimisers.append(torch.optim.Muon([{"params": list(memory), "share": 1.0}], lr=rate,
+                                                    weight_decay=1e-2, adjust_lr_fn="match_rms_adamw"))
         self.average = Average(module, decay)
         self.steps = self.samples = 0
         self.seconds = self.seconds_before = 0.0
@@ -131,10 +137,11 @@ class Run:
     def _descend(self):
         progress = (self.seconds - self.seconds_before) / self.seconds_allowed
         rate = self.rate * min(1, (self.steps + 1) / 200) * (1 - 0.95 * progress if self.cooldown else 1)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate * group["share"]
         torch.nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
-        self.optimiser.step()
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = rate * group["share"]
+            optimiser.step()
         self.average.update(self.module)
 
     def report(self, *names, figures, every=50):
@@ -150,15 +157,16 @@ class Run:
               f"{self.seconds / 60:.1f} min", flush=True)
 
     def save(self):
-        state = {"module": self.module.state_dict(), "optimiser": self.optimiser.state_dict(),
-                 "average": self.average.weights, "steps": self.steps, "samples": self.samples,
-                 "seconds": self.seconds}
+        state = {"module": self.module.state_dict(), "average": self.average.weights,
+                 "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
+                 "steps": self.steps, "samples": self.samples, "seconds": self.seconds}
         write_atomically(state, self.path)
 
     def _load(self):
         state = torch.load(self.path, map_location=device(), weights_only=True)
         self.module.load_state_dict(state["module"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        for optimiser, kept in zip(self.optimisers, state["optimisers"]):
+            optimiser.load_state_dict(kept)
         self.average.weights = state["average"]
         self.average.steps = self.steps = state["steps"]
         self.samples, self.seconds = state["samples"], state["seconds"]
