@@ -12,7 +12,7 @@ import train_vae
 from drawing import sample
 from pool import Pool
 from sheets import save_sheet
-from training import Run, averaged_weights, device, prepared
+from training import Run, averaged_weights, compiled, device, prepared
 
 CAPTION_DROPOUT = 0.1
 SNR_LIMIT = 5
@@ -56,7 +56,7 @@ def train(data, folder, minutes, batch, rate, cooldown, pool_size, fresh):
     run = Run("unet", folder, painter, rate, 0.9995, minutes, cooldown, slow=painter.reader.parameters())
     signal = models.scheduler().alphas_cumprod.to(device())
     nothing = data.vocabulary.ids([""], device())
-    forward = torch.compile(painter)         # pays on a CPU too: four minutes, once, for 1.28 times the speed
+    forward = compiled(painter)
 
     def loss(latents, noise, steps, ids, truth, sketches, shown):
         a, s = signal[steps].sqrt()[:, None, None, None], (1 - signal[steps]).sqrt()[:, None, None, None]
