@@ -1,6 +1,6 @@
 """A store of scenes as latents with captions, so that the UNet's steps are not spent on painting and encoding.
 
-Every step puts a few new scenes in place of the oldest. A scene takes 9 KB with latents of 32×32.
+Every step puts a few new scenes in place of the oldest. A scene takes 12 KB with latents of 32×32.
 """
 
 import os

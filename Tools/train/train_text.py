@@ -14,7 +14,7 @@ import models
 from captions import caption
 from labels import NOTHING, classes, labels
 from pictures import Painter
-from training import Run, averaged_weights, device
+from training import Run, averaged_weights, device, prepared
 
 SKETCH = 32                      # a sketch's side: the picture in few pixels
 SHRINK = 4                       # the scenes of these lessons are painted so many times smaller
@@ -34,7 +34,6 @@ class Reader(nn.Module):
     def __init__(self, emojis):
         super().__init__()
         self.text_encoder = models.text_encoder()
-        self.text_encoder.set_attn_implementation("eager")       # the fused one is slow on a CPU, backwards above all
         width = self.text_encoder.config.hidden_size
         self.heads = nn.ModuleList(nn.Linear(width, count) for count in classes(emojis))
         self.sketch = nn.Linear(width, 3 * (SKETCH // models.REGIONS) ** 2)
@@ -71,7 +70,7 @@ def lesson(said, truth, sketches, shown=None):
 
 
 def train(data, folder, minutes, batch, rate, cooldown):
-    reader = Reader(data.emojis).to(device())
+    reader = prepared(Reader(data.emojis))
     painter = Painter(data.sprites, device(), SHRINK)
     memory = [weight for weight in reader.text_encoder.encoder.parameters() if weight.ndim == 2]
     run = Run("text", folder, reader, rate, 0.998, minutes, cooldown, memory=memory)

@@ -73,8 +73,10 @@ class Run:
         self.optimisers = [torch.optim.AdamW([group for group in groups if group["params"]], lr=rate,
                                              betas=(0.9, 0.99), weight_decay=1e-2, fused=True)]
         if memory:
-            self.optimisers.append(torch.optim.Muon([{"params": list(memory), "share": 1.0}], lr=rate,
-                                                    weight_decay=1e-2, adjust_lr_fn="match_rms_adamw"))
+            # In the module's order, by which a resumed run finds each one's momentum; a set has none.
+            group = {"params": [p for p in module.parameters() if p in memory], "share": 1.0}
+            self.optimisers.append(torch.optim.Muon([group], lr=rate, weight_decay=1e-2,
+                                                    adjust_lr_fn="match_rms_adamw"))
         self.average = Average(module, decay)
         self.steps = self.samples = 0
         self.seconds = self.seconds_before = 0.0
