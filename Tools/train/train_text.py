@@ -75,7 +75,7 @@ def train(data, folder, minutes, batch, rate, cooldown):
     memory = [weight for weight in reader.text_encoder.encoder.parameters() if weight.ndim == 2]
     run = Run("text", folder, reader, rate, 0.998, minutes, cooldown, memory=memory)
 
-    forward = torch.compile(reader)
+    forward = torch.compile(reader)          # on a CPU too: here its gradients equal eager mode's
 
     def loss(ids, truth, sketches):
         _, said = forward(ids)
