@@ -3,8 +3,12 @@ roughly what its picture looks like.
 
 A lesson costs a seventh of the UNet's, and translations meet in one place before any picture is drawn. What is learnt
 by heart, one thing at a time, is learnt here where it is cheap; the UNet learns one rule for all things, to draw a
-sketch out. The lessons go on, at a small weight, while the UNet trains.
+sketch out. The lessons go on, at a small weight, while the UNet trains; and this stage can be run again after it, for
+what the UNet draws is bounded by what it is told. Each of the two stages begins with the other's text encoder if that
+one's checkpoint is newer.
 """
+
+import os
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +18,7 @@ import models
 from captions import caption
 from labels import NOTHING, classes, labels
 from pictures import Painter
-from training import Run, averaged_weights, device, prepared
+from training import Run, averaged_weights, device, newer, prepared
 
 SKETCH = 32                      # a sketch's side: the picture in few pixels
 SHRINK = 4                       # the scenes of these lessons are painted so many times smaller
@@ -39,7 +43,7 @@ class Reader(nn.Module):
         self.sketch = nn.Linear(width, 3 * (SKETCH // models.REGIONS) ** 2)
 
     def forward(self, ids):
-        """Hidden states [text, TOKENS, width], and what is told: by each head [text, classes], the sketch, the signs."""
+        """Hidden states [text, TOKENS, width]; and what is told, by each head [text, classes], the sketch, the signs."""
         states = self.text_encoder(ids).last_hidden_state
         ends = (ids == models.END).int().argmax(1)
         end = states[torch.arange(len(ids), device=ids.device), ends]
@@ -74,6 +78,11 @@ def train(data, folder, minutes, batch, rate, cooldown):
     painter = Painter(data.sprites, device(), SHRINK)
     memory = [weight for weight in reader.text_encoder.encoder.parameters() if weight.ndim == 2]
     run = Run("text", folder, reader, rate, 0.998, minutes, cooldown, memory=memory)
+    if os.path.exists(os.path.join(folder, "unet.pt")):
+        reader.sketch.requires_grad_(False)      # so that the states go on to mean what the UNet takes them for
+        if newer("unet", "text", folder):
+            joint = averaged_weights("unet", folder)
+            run.take({name.removeprefix("reader."): weight for name, weight in joint.items()})
 
     forward = torch.compile(reader)          # on a CPU too: here its gradients equal eager mode's
 

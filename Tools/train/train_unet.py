@@ -12,7 +12,7 @@ import train_vae
 from drawing import sample
 from pool import Pool
 from sheets import save_sheet
-from training import Run, averaged_weights, compiled, device, prepared
+from training import Run, averaged_weights, compiled, device, newer, prepared
 
 CAPTION_DROPOUT = 0.1
 SNR_LIMIT = 5
@@ -52,8 +52,12 @@ def train(data, folder, minutes, batch, rate, cooldown, pool_size, fresh):
         pool.fill()
         pool.save()
     painter = prepared(Painter(train_text.trained(data, folder), models.unet(pool.latents.shape[-1])))
+    blocks = (painter.unet.down_blocks, painter.unet.mid_block, painter.unet.up_blocks)
+    memory = [weight for block in blocks for weight in block.parameters() if weight.ndim > 1]
     # At the UNet's own rate and batch, the error of the reader's sketches rose by a quarter within 500 steps.
-    run = Run("unet", folder, painter, rate, 0.9995, minutes, cooldown, slow=painter.reader.parameters())
+    run = Run("unet", folder, painter, rate, 0.9995, minutes, cooldown, painter.reader.parameters(), memory, 2.0)
+    if newer("text", "unet", folder):
+        run.take({f"reader.{name}": weight for name, weight in averaged_weights("text", folder).items()})
     signal = models.scheduler().alphas_cumprod.to(device())
     nothing = data.vocabulary.ids([""], device())
     forward = compiled(painter)

@@ -59,10 +59,12 @@ class Run:
     Only time spent in steps counts, so a process that was paused loses nothing but the pause.
     """
 
-    def __init__(self, name, folder, module, rate, decay, minutes, cooldown=False, slow=(), memory=()):
+    def __init__(self, name, folder, module, rate, decay, minutes, cooldown=False, slow=(), memory=(),
+                 memory_share=1.0):
         """`slow`: parameters that learn at a tenth of the rate.
 
-        `memory`: matrices that Muon trains, all others being Adam's: it learns faster what is shown rarely.
+        `memory`: matrices and kernels that Muon trains, all others being Adam's: it learns faster what is shown
+        rarely. `memory_share`: of the rate, at which it does.
         """
         self.name, self.module, self.rate, self.cooldown = name, module, rate, cooldown
         self.path = os.path.join(folder, name + ".pt")
@@ -72,11 +74,13 @@ class Run:
                    "share": 0.1 if late else 1.0} for late in (False, True)]
         self.optimisers = [torch.optim.AdamW([group for group in groups if group["params"]], lr=rate,
                                              betas=(0.9, 0.99), weight_decay=1e-2, fused=True)]
-        if memory:
-            # In the module's order, by which a resumed run finds each one's momentum; a set has none.
-            group = {"params": [p for p in module.parameters() if p in memory], "share": 1.0}
-            self.optimisers.append(torch.optim.Muon([group], lr=rate, weight_decay=1e-2,
-                                                    adjust_lr_fn="match_rms_adamw"))
+        # In the module's order, by which a resumed run finds each one's momentum; a set has none.
+        self.matrices = [(p, torch.nn.Parameter(_as_matrix(p.detach()))) for p in module.parameters() if p in memory]
+        if any(matrix.data_ptr() != weight.data_ptr() for weight, matrix in self.matrices):
+            raise ValueError("kernels that Muon trains must be channels last")
+        # An optimiser each, so that they can work side by side.
+        self.optimisers += [torch.optim.Muon([{"params": [matrix], "share": memory_share}], lr=rate, weight_decay=1e-2,
+                                             adjust_lr_fn="match_rms_adamw") for _, matrix in self.matrices]
         self.average = Average(module, decay)
         self.steps = self.samples = 0
         self.seconds = self.seconds_before = 0.0
@@ -142,10 +146,13 @@ class Run:
         progress = (self.seconds - self.seconds_before) / self.seconds_allowed
         rate = self.rate * min(1, (self.steps + 1) / 200) * (1 - 0.95 * progress if self.cooldown else 1)
         torch.nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
+        for weight, matrix in self.matrices:
+            matrix.grad = _as_matrix(weight.grad)
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
                 group["lr"] = rate * group["share"]
-            optimiser.step()
+        each = self.workers.map if self.workers else map
+        list(each(lambda optimiser: optimiser.step(), self.optimisers))
         self.average.update(self.module)
 
     def report(self, *names, figures, every=50):
@@ -159,6 +166,14 @@ class Run:
         told = "  ".join(f"{name} {value:.4f}" for name, value in zip(("loss", *names), self.figures.tolist()))
         print(f"{self.name} step {self.steps + 1}  {told}  {rate:.1f} samples/s  {self.samples} samples  "
               f"{self.seconds / 60:.1f} min", flush=True)
+
+    @torch.no_grad()
+    def take(self, weights):
+        """These in place of its own of the same names, and of their averages."""
+        for name, weight in self.module.state_dict().items():
+            if name in weights:
+                weight.copy_(weights[name])
+                self.average.weights[name].copy_(weights[name])
 
     def save(self):
         state = {"module": self.module.state_dict(), "average": self.average.weights,
@@ -176,6 +191,11 @@ class Run:
         self.samples, self.seconds = state["samples"], state["seconds"]
         self.seconds_before = self.seconds
         print(f"{self.name}: resumed at step {self.steps}, after {self.seconds / 60:.1f} minutes", flush=True)
+
+
+def _as_matrix(weight):
+    """A row for each output; of a kernel that is channels last, a view."""
+    return weight if weight.ndim == 2 else weight.permute(0, 2, 3, 1).flatten(1)
 
 
 def _expect_gradients(parameters):
@@ -198,6 +218,12 @@ def write_atomically(state, path):
 
 def averaged_weights(name, folder):
     return torch.load(os.path.join(folder, name + ".pt"), map_location=device(), weights_only=True)["average"]
+
+
+def newer(name, other, folder):
+    """Whether a stage's checkpoint was written after another's, or is the only one."""
+    one, two = (os.path.join(folder, name + ".pt") for name in (name, other))
+    return os.path.exists(one) and (not os.path.exists(two) or os.path.getmtime(one) > os.path.getmtime(two))
 
 
 def minutes_spent(name, folder):
