@@ -43,7 +43,7 @@ class Reader(nn.Module):
         self.sketch = nn.Linear(width, 3 * (SKETCH // models.REGIONS) ** 2)
 
     def forward(self, ids):
-        """Hidden states [text, TOKENS, width]; and what is told, by each head [text, classes], the sketch, the signs."""
+        """Hidden states [text, TOKENS, width]; what is told: by heads [text, classes], by the sketch, by the signs."""
         states = self.text_encoder(ids).last_hidden_state
         ends = (ids == models.END).int().argmax(1)
         end = states[torch.arange(len(ids), device=ids.device), ends]

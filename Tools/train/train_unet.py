@@ -17,7 +17,7 @@ from training import Run, averaged_weights, compiled, device, newer, prepared
 CAPTION_DROPOUT = 0.1
 SNR_LIMIT = 5
 LESSON_WEIGHT = 0.05
-STEP_POWER = 0.25                # 1: all steps alike; less: more often those of strong noise
+STEP_POWER = 0.25, 0.5           # 1: all steps alike; less: more often those of strong noise; and in a cooldown
 SHEET_STEPS = 1000
 PROMPTS = (
     "red apple", "cat face", "rocket", "pizza", "grinning face", "guitar", "sunflower", "house", "flag: Japan",
@@ -81,7 +81,7 @@ def train(data, folder, minutes, batch, rate, cooldown, pool_size, fresh):
         ids = torch.where(dropped[:, None], nothing, ids)
         truth = torch.where(dropped[:, None], train_text.NOTHING, truth)
         # What is drawn is decided where noise is strong; to take the last of it away is soon learnt.
-        steps = (len(signal) * torch.rand(batch, device=device()) ** STEP_POWER).long().clamp(max=len(signal) - 1)
+        steps = (len(signal) * torch.rand(batch, device=device()) ** STEP_POWER[cooldown]).long().clamp(max=len(signal) - 1)
         figures = run.step(loss, latents, torch.randn_like(latents), steps, ids, truth, sketches, ~dropped)
         run.report("drawn", "read", "sketch", figures=figures)
         if run.steps % SHEET_STEPS == SHEET_STEPS - 1:
