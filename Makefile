@@ -51,7 +51,7 @@ test: setup ## run all tests (built in .build-tests)
 # gets the rooms that use threads. Swift has no sanitizer of undefined behaviour here; for C, a trap ends the run.
 .PHONY: test-all
 test-all: test ## run the tests with each set of kernels, and under the sanitizers (slow)
-	@sets=$$(LIMN_KERNELS=none $(tests)/release/limn bench icons-64 2>&1 | \
+	@sets=$$(LIMN_KERNELS=none $(tests)/release/limn bench icons-128 2>&1 | \
 		sed -n 's/.*it can run: //p' | tr -d ,) && test -n "$$sets" && \
 	for set in $$sets; do \
 		echo "== kernels: $$set" && LIMN_KERNELS=$$set $(TEST) --scratch-path $(tests) || exit 1; \
@@ -70,7 +70,7 @@ fuzz: setup ## damage files at random and read them: FUZZ_RUNS=1000000
 .PHONY: bench
 bench: build ## time the networks on random weights
 	$(LIMN) bench sd15 $(BENCH_FLAGS)
-	$(LIMN) bench icons-64 $(BENCH_FLAGS)
+	$(LIMN) bench icons-128 $(BENCH_FLAGS)
 
 .PHONY: compare
 compare: build ## time OpenVINO and PyTorch beside limn, into docs/performance.md (15 minutes; downloads both)
@@ -112,11 +112,10 @@ lint: ## check the formatting
 # Builds only if nothing was built, so that `make && sudo make install` leaves no files of root's in the clone.
 .PHONY: install
 install: $(LIMN) ## install the program and its model: PREFIX=/usr/local
-	install -d "$(bin)" "$(share)/limn/weights" "$(share)/limn/tokenizer"
+	install -d "$(bin)" "$(share)/limn/weights"
 	install -m 755 $(LIMN) "$(bin)/limn"
-	rm -rf "$(share)/limn/weights/icons-64" "$(share)/limn/weights/clip-tokenizer"
-	cp -RP weights/icons-64 weights/clip-tokenizer "$(share)/limn/weights/"
-	cp -RP tokenizer/. "$(share)/limn/tokenizer/"
+	rm -rf "$(share)/limn/weights/icons-128" "$(share)/limn/weights/clip-tokenizer"
+	cp -RP weights/icons-128 weights/clip-tokenizer "$(share)/limn/weights/"
 	chmod -R u=rwX,go=rX "$(share)/limn"
 	install -d "$(share)/bash-completion/completions" "$(share)/zsh/site-functions" \
 		"$(share)/fish/vendor_completions.d"

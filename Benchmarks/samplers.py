@@ -3,8 +3,8 @@
 
     python3 Benchmarks/samplers.py [--limn PROGRAM] [--pictures FOLDER] [--grid GRID.png]
 
-Prints a table for docs/samplers.md: the mean PSNR, in dB, over eight prompts, of a run's picture against Heun's in 200
-steps (of runs with noise there is no such picture). Runs of the network count, not steps: a sampler that runs it twice a
+Prints a table for docs/samplers.md: the mean PSNR, in dB, over eight prompts, of a run's picture against dpm++2m's in
+200 steps (of runs with noise there is no such picture). Runs of the network count, not steps: a sampler that runs it twice a
 step gets half of the steps. With --grid the pictures of one prompt are laid out as one. With --pictures the pictures stay
 in a folder, and those that lie there already are not drawn again. Needs Pillow and NumPy.
 """
@@ -32,7 +32,7 @@ COMMON = ("--cfg-scale", "4", "--precision", "f32", "--seed", "7", "--threads", 
 def parsed():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--limn", default=ROOT / ".build/release/limn", help="the program")
-    parser.add_argument("--model", default=ROOT / "weights/icons-64", help="the model's folder")
+    parser.add_argument("--model", default=ROOT / "weights/icons-128", help="the model's folder")
     parser.add_argument("--pictures", type=Path, help="where to keep the pictures; a temporary folder by default")
     parser.add_argument("--grid", help="where to write a picture of pictures")
     return parser.parse_args()
@@ -67,7 +67,7 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = arguments.pictures or Path(name)
         folder.mkdir(parents=True, exist_ok=True)
-        goal = [numpy.asarray(Image.open(path), dtype=float) for path in drawn(arguments, folder, "heun", 200)]
+        goal = [numpy.asarray(Image.open(path), dtype=float) for path in drawn(arguments, folder, "dpm++2m", 200)]
         print("| sampler | " + " | ".join(map(str, RUNS)) + " |\n|---|" + "---|" * len(RUNS), flush=True)
         for sampler in samplers:
             runs = sampler.get("evaluations")
@@ -102,7 +102,7 @@ def save_grid(rows, path):
             if index % half == 0:
                 draw.text((x + 24, 2), str(count), fill="black")
             if pictures[count]:
-                sheet.paste(Image.open(pictures[count][PROMPTS.index(SHOWN)]), (x, y))
+                sheet.paste(Image.open(pictures[count][PROMPTS.index(SHOWN)]).resize((side, side)), (x, y))
     sheet.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
 
 

@@ -171,7 +171,7 @@ def measure_peaks(arguments, results):
     """The machine's peak by precision and threads, as limn measures it."""
     for threads in sorted({1, arguments.threads}):
         run = subprocess.run(
-            [str(arguments.limn), "bench", "icons-64", "-q", "--json", "--repeat", "3", "-t", str(threads)],
+            [str(arguments.limn), "bench", "icons-128", "-q", "--json", "--repeat", "3", "-t", str(threads)],
             capture_output=True, text=True, check=True)
         answer = json.loads(run.stdout)
         results["peaks"][str(threads)] = answer["peak_gflops"]

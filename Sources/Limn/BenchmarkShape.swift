@@ -9,7 +9,7 @@ struct BenchmarkShape: Sendable {
     var unet: UNetConfig
     var vae: AutoencoderConfig
 
-    static let all = [sd15, sd21, sdxl, icons64]
+    static let all = [sd15, sd21, sdxl, icons128]
 
     static func named(_ name: String) throws -> BenchmarkShape {
         guard let shape = all.first(where: { $0.name == name }) else {
@@ -73,25 +73,24 @@ struct BenchmarkShape: Sendable {
             name: "sdxl", size: 1024, text: [CLIPTextConfig(), second], unet: unet, vae: AutoencoderConfig())
     }()
 
-    /// The first default model.
-    private static let icons64: BenchmarkShape = {
+    /// The model that comes with Limn.
+    private static let icons128: BenchmarkShape = {
         var text = CLIPTextConfig()
-        (text.vocabularySize, text.hiddenSize, text.intermediateSize) = (6000, 256, 1024)
-        (text.layerCount, text.headCount, text.maximumLength) = (4, 4, 32)
+        (text.vocabularySize, text.hiddenSize, text.intermediateSize) = (10000, 192, 1536)
+        (text.layerCount, text.headCount, text.maximumLength) = (5, 4, 40)
         var unet = UNetConfig()
-        unet.sampleSize = 16
-        unet.downBlocks = [.crossAttention, .crossAttention, .plain]
-        unet.upBlocks = [.plain, .crossAttention, .crossAttention]
-        unet.onlyCrossAttention = [false, false, false]
-        unet.blockOutChannels = [96, 160, 224]
-        unet.layersPerBlock = [2, 2, 2]
-        unet.crossAttentionChannels = [256, 256, 256]
-        unet.transformerLayers = [1, 1, 1]
-        unet.reverseTransformerLayers = [1, 1, 1]
-        unet.attentionHeads = [4, 4, 4]
-        unet.timeEmbeddingChannels = 384
+        unet.sampleSize = 32
+        unet.downBlocks = [.plain, .crossAttention, .crossAttention, .plain]
+        unet.upBlocks = [.plain, .crossAttention, .crossAttention, .plain]
+        unet.blockOutChannels = [64, 96, 160, 192]
+        unet.layersPerBlock = [1, 1, 1, 1]
+        unet.crossAttentionChannels = [192, 192, 192, 192]
+        unet.attentionHeads = [4, 4, 4, 4]
+        unet.timeEmbeddingChannels = 256
+        (unet.timeConditioning, unet.additionTextHeads) = (.scaleShift, 4)
         var vae = AutoencoderConfig()
-        (vae.blockOutChannels, vae.layersPerBlock, vae.normGroups) = ([32, 64, 128], 1, 16)
-        return BenchmarkShape(name: "icons-64", size: 64, text: [text], unet: unet, vae: vae)
+        (vae.blockOutChannels, vae.layersPerBlock, vae.normGroups) = ([32, 64, 96], 1, 16)
+        vae.midBlockAttention = false
+        return BenchmarkShape(name: "icons-128", size: 128, text: [text], unet: unet, vae: vae)
     }()
 }

@@ -3,13 +3,13 @@ import FoundationEssentials
 /// The model that is used when none is named: the one that comes with Limn.
 public enum DefaultModel {
     /// The name of its folder.
-    public static let name = "icons-64"
+    public static let name = "icons-128"
     /// Names another folder to be the default.
     public static let environmentVariable = "LIMN_MODEL"
 
     /// The folder of the default model. In this order: what the environment variable `LIMN_MODEL` names;
-    /// `../share/limn/weights/icons-64` beside the folder of the running program, where `make install` puts it;
-    /// `weights/icons-64` in one of the folders above the program, as in a clone of the repository; and the same
+    /// `../share/limn/weights/icons-128` beside the folder of the running program, where `make install` puts it;
+    /// `weights/icons-128` in one of the folders above the program, as in a clone of the repository; and the same
     /// in the current folder.
     ///
     /// - Throws: `LimnError` that says where was looked and what to do

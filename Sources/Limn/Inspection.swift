@@ -7,7 +7,7 @@ import Tokenizers
 /// What a model's folder or a weight file holds, without loading it: headers and configurations are read, weights
 /// are not. Of a broken or incomplete folder it tells what is there and what is wrong.
 ///
-///     let inspection = try Inspection(of: "weights/icons-64")
+///     let inspection = try Inspection(of: "weights/icons-128")
 ///     print(inspection.kind, inspection.problems)
 public struct Inspection: Sendable, Encodable {
     public let path: String

@@ -62,7 +62,7 @@ public enum Precision: String, Sendable, CaseIterable {
 
 /// A model that draws: tokenizers, text encoders, UNet, VAE and noise schedule.
 ///
-///     let model = try await Model.load(from: "weights/icons-64")
+///     let model = try await Model.load(from: "weights/icons-128")
 ///     var request = Request(prompt: "a red apple")
 ///     request.seed = 7
 ///     for picture in try await model.generate(request) {

@@ -4,7 +4,7 @@ import Tokenizers
 
 /// What a model's tokenizers make of a prompt: pieces, ids, weights and chunks, and what falls off.
 ///
-///     let report = try PromptReport(of: "a (red:1.2) apple", style: .webui, model: "weights/icons-64")
+///     let report = try PromptReport(of: "a (red:1.2) apple", style: .webui, model: "weights/icons-128")
 public struct PromptReport: Sendable, Encodable {
     /// One of the texts that the prompt consists of in the course of a run.
     public struct Text: Sendable, Encodable {

@@ -15,7 +15,7 @@ struct BenchCommand: AsyncParsableCommand {
             memory it needs to draw a picture.
 
             Examples:
-              limn bench icons-64
+              limn bench icons-128
               limn bench sd15 --repeat 3 --json
               limn bench --load models/sd15
               limn bench -m models/sd15 --inputs inputs.safetensors --outputs outputs.safetensors

@@ -13,7 +13,7 @@ struct InspectCommand: ParsableCommand {
             loaded or a file cannot be read.
 
             Examples:
-              limn inspect weights/icons-64
+              limn inspect weights/icons-128
               limn inspect lora.safetensors --json
             """)
 

@@ -47,7 +47,7 @@ struct LoRACommandTests {
         #expect(report.status == 0 && report.lines.contains { $0.hasPrefix("to the first step") }, "\(report.error)")
         let json = try await runner.run(["bench", "--load", CommandRunner.tinyModel, "--json"])
         #expect(json.output.contains("\"to_first_step_s\":"))
-        let both = try await runner.run(["bench", "icons-64", "--load", CommandRunner.tinyModel])
+        let both = try await runner.run(["bench", "icons-128", "--load", CommandRunner.tinyModel])
         #expect(both.status == 64)
     }
 }

@@ -95,11 +95,11 @@ struct ProgramTests {
     }
 
     @Test func theBenchmarkMeasures() async throws {
-        let outcome = try await runner.run(["bench", "icons-64", "--repeat", "1", "--json", "-t", "1", "-q"])
+        let outcome = try await runner.run(["bench", "icons-128", "--repeat", "1", "--json", "-t", "1", "-q"])
         #expect(outcome.status == 0 && outcome.error.isEmpty, "\(outcome.error)")
         let object = try JSONSerialization.jsonObject(with: Data(outcome.output.utf8))
         let result = try #require(object as? [String: Any])
-        #expect(result["shape"] as? String == "icons-64" && result["threads"] as? Int == 1)
+        #expect(result["shape"] as? String == "icons-128" && result["threads"] as? Int == 1)
         for key in ["packed_weights_bytes", "pack_s", "peak_memory_bytes"] {
             #expect((result[key] as? Double ?? 0) > 0, "\(key)")
         }
@@ -109,10 +109,10 @@ struct ProgramTests {
             #expect(stages.allSatisfy { ($0[key] as? Double ?? 0) > 0 }, "\(key)")
         }
         expectFailure(try await runner.run(["bench", "sd9", "-q"]), status: 64, "sd15")
-        expectFailure(try await runner.run(["bench", "icons-64", "-W", "65"]), status: 64, "multiple")
-        expectFailure(try await runner.run(["bench", "icons-64", "--repeat", "0"]), status: 64, "repeats")
-        expectFailure(try await runner.run(["bench", "icons-64", "--batch", "0"]), status: 64, "batch")
-        for words in [[], ["icons-64", "-m", "x"], ["-m", "x"], ["icons-64", "--inputs", "x"], ["--inputs", "x"]] {
+        expectFailure(try await runner.run(["bench", "icons-128", "-W", "65"]), status: 64, "multiple")
+        expectFailure(try await runner.run(["bench", "icons-128", "--repeat", "0"]), status: 64, "repeats")
+        expectFailure(try await runner.run(["bench", "icons-128", "--batch", "0"]), status: 64, "batch")
+        for words in [[], ["icons-128", "-m", "x"], ["-m", "x"], ["icons-128", "--inputs", "x"], ["--inputs", "x"]] {
             expectFailure(try await runner.run(["bench"] + words), status: 64, "--inputs")
         }
     }

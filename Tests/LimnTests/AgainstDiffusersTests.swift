@@ -11,7 +11,7 @@ import Testing
         ("pipeline-a", Fixtures.path("pipeline-a")), ("pipeline-b", Fixtures.path("pipeline-b")),
         ("pipeline-inpaint", Fixtures.path("pipeline-inpaint")), ("pipeline-alt", Fixtures.path("pipeline-alt")),
         ("pipeline-japanese", Fixtures.path("pipeline-japanese")), ("pipeline-t5", Fixtures.path("pipeline-t5")),
-        ("icons-64", Fixtures.repository + "/weights/icons-64"),
+        ("icons-128", Fixtures.repository + "/weights/icons-128"),
     ]
 
     /// The families around Stable Diffusion, with how many runs there are of each.

@@ -304,7 +304,7 @@ extension Model {
         #expect(report.texts[0].encoders[0].chunks.count == 2)
         #expect(report.texts[0].encoders[0].chunks[0].contains { $0.weight == 1.5 })
         let plain = try PromptReport(
-            of: String(repeating: "red ", count: 100), model: Fixtures.repository + "/weights/icons-64")
+            of: String(repeating: "red ", count: 100), model: Fixtures.repository + "/weights/icons-128")
         #expect(plain.texts[0].encoders[0].dropped?.contains("red") == true)
         #expect(plain.texts[0].encoders[0].chunks[0].count == plain.texts[0].encoders[0].room)
     }

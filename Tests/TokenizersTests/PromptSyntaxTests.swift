@@ -238,7 +238,7 @@ import Testing
     private func words(_ count: Int) -> String { String(repeating: "1 ", count: count) }
 
     @Test func aShortPromptIsOneChunkAsItIsWithoutSyntax() throws {
-        let icons = try TokenizerLoader.load(folder: Fixtures.repository + "/tokenizer")
+        let icons = try TokenizerLoader.load(folder: Fixtures.path("tokenizers/t5-icons"))
         for tokenizer in [try clip(), icons] {
             for text in ["", "a red apple", String(repeating: "red ", count: 20)] {
                 let chunks = try PromptChunks.webUI(try WebUIWeights.parse(text), tokenizer)

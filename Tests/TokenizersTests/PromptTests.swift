@@ -11,7 +11,7 @@ import Testing
 
     init() throws {
         clip = try TokenizerLoader.load(folder: Fixtures.path("tokenizers/clip"))
-        icons = try TokenizerLoader.load(folder: Fixtures.repository + "/tokenizer")
+        icons = try TokenizerLoader.load(folder: Fixtures.path("tokenizers/t5-icons"))
     }
 
     @Test func emptyPromptsAreSpecialTokensAndPadding() throws {

@@ -58,7 +58,7 @@ func compare(_ tokenizer: any Tokenizer, _ cases: [ReferenceCase], _ name: Strin
 @Suite struct ReferenceTests {
     @Test(arguments: [
         ("t5", "t5-cases.json"), ("t5-json", "t5-cases.json"), ("xlmr", "xlmr-cases.json"),
-        ("t5-lower", "t5-lower-cases.json"),
+        ("t5-lower", "t5-lower-cases.json"), ("t5-icons", "t5-icons-cases.json"),
     ])
     func sentencePieceAsInTransformers(folder: String, cases: String) throws {
         let tokenizer = try TokenizerLoader.load(folder: Fixtures.path("tokenizers/" + folder))
@@ -66,9 +66,9 @@ func compare(_ tokenizer: any Tokenizer, _ cases: [ReferenceCase], _ name: Strin
     }
 
     @Test func theDefaultModelAsInTransformers() throws {
-        let tokenizer = try TokenizerLoader.load(folder: Fixtures.repository + "/tokenizer")
-        #expect(tokenizer.maximumLength == 32)
-        #expect(tokenizer.vocabularySize == 6000)
+        let tokenizer = try TokenizerLoader.load(folder: Fixtures.repository + "/weights/icons-128/tokenizer")
+        #expect(tokenizer.maximumLength == 40)
+        #expect(tokenizer.vocabularySize == 10000)
         try compare(
             tokenizer, JSONDecoder().decode([ReferenceCase].self, from: contents("t5-default-cases.json")),
             "default")

@@ -171,20 +171,25 @@ def save_index(name, tokenizer, scheduler):
     }, fixture(name, "model_index.json"))
 
 
-def save_inputs(name):
-    """init.png: shapes on a gradient; mask.png: grey levels too, and edges off the latents' grid."""
+def save_inputs(name, times=1):
+    """init.png: shapes on a gradient; mask.png: grey levels too, and edges off the latents' grid. Both of 64 pixels a
+    side, each enlarged `times`."""
     image = Image.new("RGB", (64, 64))
     image.putdata([(4 * x, 255 - 3 * y, 128 + x - y) for y in range(64) for x in range(64)])
     pen = ImageDraw.Draw(image)
     pen.ellipse((10, 8, 44, 42), fill=(230, 40, 30))
     pen.rectangle((40, 36, 60, 58), fill=(20, 60, 200))
-    image.save(fixture(name, "init.png"))
+    _enlarged(image, times).save(fixture(name, "init.png"))
     mask = Image.new("L", (64, 64))
     pen = ImageDraw.Draw(mask)
     pen.rectangle((21, 12, 63, 50), fill=255)
     pen.rectangle((30, 20, 38, 30), fill=100)  # below a half: kept
     pen.rectangle((0, 56, 15, 63), fill=140)  # above a half: repainted
-    mask.save(fixture(name, "mask.png"))
+    _enlarged(mask, times).save(fixture(name, "mask.png"))
+
+
+def _enlarged(image, times):
+    return image.resize((image.width * times, image.height * times), Image.Resampling.NEAREST)
 
 
 SCALED_LINEAR = dict(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", num_train_timesteps=1000)

@@ -5,7 +5,8 @@ clip-json/  the same vocabulary as transformers 5 saves it: tokenizer.json alone
 xlmr/       a SentencePiece model in XLM-R's layout (sentencepiece.bpe.model)
 t5-lower/   a SentencePiece model as Japanese Stable Diffusion has it: text is lower-cased, the unknown token is id 0
 t5/, t5-json/  a SentencePiece model with user-defined symbols and sentinels, and transformers' own saving of it
-*-cases.json   texts and their ids; t5-default-cases.json is for the model in tokenizer/
+t5-icons/      a SentencePiece model with byte fallback, which a first model of Limn's was trained with
+*-cases.json   texts and their ids; t5-default-cases.json is for the model that comes with Limn
 
 (The file is not called tokenizers.py: Python would import it in place of the library of that name.)
 """
@@ -226,8 +227,9 @@ def main():
                           "cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]",
                           "additional_special_tokens": []},
                          vocab_size=600, normalization_rule_name="identity", control_symbols=specials)
-    default = T5Tokenizer.from_pretrained("tokenizer")
-    write_json(OUT / "t5-default-cases.json", cases(default, texts()), separators=(",", ":"))
+    for name, folder in ("t5-icons", OUT / "t5-icons"), ("t5-default", Path("weights/icons-128/tokenizer")):
+        tokenizer = T5Tokenizer.from_pretrained(folder)
+        write_json(OUT / (name + "-cases.json"), cases(tokenizer, texts()), separators=(",", ":"))
 
 
 if __name__ == "__main__":
