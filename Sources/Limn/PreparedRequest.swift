@@ -146,7 +146,9 @@ struct PreparedRequest {
         laysOut = settings.conventions != nil
         pathStart =
             try habits.followsWholePath && chosen.runs?.takesSchedule == true ? settings.highestOfAll() : nil
-        warnings = chosen.warnings
+        warnings =
+            chosen.warnings
+            + Self.warnings(ofTheFirstOf: sampler.levels.dropFirst(max(firstStep, 0)), chosen.runs)
         try Self.checkRepainting(kind, chosen.runs, habits, description)
 
         request.steps = askedSteps

@@ -77,6 +77,25 @@ struct SamplerChoice {
 }
 
 extension PreparedRequest {
+    /// Says so if the sampler cannot begin at the first of these levels.
+    static func warnings(ofTheFirstOf levels: ArraySlice<NoiseLevel>, _ sampler: SamplerName?) -> [String] {
+        guard let sampler, let first = levels.first, first.sigma > 1000 * first.alpha else { return [] }
+        let second = levels.dropFirst().first ?? first
+        let isShort = second.sigma * first.alpha > 0.1 * first.sigma * second.alpha
+        let advice: String
+        switch sampler.pureNoise {
+        case .draws: return []
+        case .drawsInShortSteps:
+            if isShort { return [] }
+            advice = "give --schedule karras, or choose another"
+        case .breaks: advice = "choose another"
+        }
+        return [
+            "this model begins at nothing but noise, from where the sampler \(sampler) does not find to a picture: "
+                + advice
+        ]
+    }
+
     /// What only one program knows.
     static func checkLikeness(_ request: Request, _ kind: Kind) throws {
         func usage(_ text: String) -> LimnError { LimnError(text, isUsage: true) }

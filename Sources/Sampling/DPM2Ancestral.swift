@@ -38,6 +38,7 @@ extension SamplerName {
     static let dpm2Ancestral = SamplerName(
         "dpm2_a", webui: "DPM2 a", aliases: ["dpm_2_ancestral", "k_dpm_2_a", "sample_dpm_2_ancestral"],
         classes: ["KDPM2AncestralDiscreteScheduler"], order: 2, evaluations: 2, isStochastic: true,
-        options: [.eta, .noiseFactor], use: "DPM2 with new noise in every step: varied, never settles"
+        pureNoise: .breaks, options: [.eta, .noiseFactor],
+        use: "DPM2 with new noise in every step: varied, never settles"
     ) { try DPM2Ancestral($0) }
 }

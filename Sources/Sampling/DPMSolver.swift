@@ -114,7 +114,7 @@ extension SamplerName {
 
     static let dpmSolverSDE = SamplerName(
         "dpm_solver_sde", webui: "DPM-Solver SDE", aliases: ["sde_dpmsolver"], order: 1, isStochastic: true,
-        use: "the older DPM-Solver with new noise in every step; wants 50 steps and more",
+        pureNoise: .breaks, use: "the older DPM-Solver with new noise in every step; wants 50 steps and more",
         solver: .init(orders: 1...2, types: ["midpoint", "heun"])
     ) { try DPMSolver($0, .noiseSDE) }
 }

@@ -38,6 +38,7 @@ struct Heun: SigmaPathSampler {
 extension SamplerName {
     static let heun = SamplerName(
         "heun", webui: "Heun", aliases: ["k_heun", "sample_heun"], classes: ["HeunDiscreteScheduler"], order: 2,
-        evaluations: 2, options: [.churn, .noiseFactor], use: "two evaluations a step: slow, accurate"
+        evaluations: 2, pureNoise: .drawsInShortSteps, options: [.churn, .noiseFactor],
+        use: "two evaluations a step: slow, accurate"
     ) { try Heun($0) }
 }

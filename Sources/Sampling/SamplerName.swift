@@ -1,3 +1,11 @@
+/// What becomes of a run that begins at a noise level of thousands, on models whose training ends in nothing but noise.
+package enum PureNoise: Sendable {
+    case draws
+    /// A picture comes of it if the first steps are short, as Karras's spacing and the exponential one make them.
+    case drawsInShortSteps
+    case breaks
+}
+
 /// A sampler of the registry: its names and what is known of it before it runs. Each is described in the file of the
 /// sampler itself, in an extension of this type.
 package struct SamplerName: Sendable, RawRepresentable, CustomStringConvertible {
@@ -25,6 +33,8 @@ package struct SamplerName: Sendable, RawRepresentable, CustomStringConvertible 
     let options: SamplerOptions
     /// Whether it makes use of what the network predicts without the prompt.
     package let readsUnconditional: Bool
+    /// How it bears to begin where there is nothing but noise.
+    package let pureNoise: PureNoise
     /// Which settings of a solver it takes.
     package let solver: SolverOptions
     /// One line: what it is and when to use it.
@@ -34,15 +44,15 @@ package struct SamplerName: Sendable, RawRepresentable, CustomStringConvertible 
     init(
         _ name: String, webui displayName: String, aliases: [String] = [], classes: [String] = [], order: Int,
         evaluations: Int? = 1, isStochastic: Bool = false, takesSchedule: Bool = true, takesSpacing: Bool = true,
-        keepsToLevels: Bool = true, readsUnconditional: Bool = false, options: SamplerOptions = [],
-        use summary: String, solver: SolverOptions = .init(),
+        keepsToLevels: Bool = true, readsUnconditional: Bool = false, pureNoise: PureNoise = .draws,
+        options: SamplerOptions = [], use summary: String, solver: SolverOptions = .init(),
         make: @escaping @Sendable (SamplerSettings) throws -> any Sampler
     ) {
         (rawValue, self.displayName, self.aliases, self.classes) = (name, displayName, aliases, classes)
         (self.order, self.evaluations, self.isStochastic) = (order, evaluations, isStochastic)
         (self.takesSchedule, self.takesSpacing, self.keepsToLevels) = (takesSchedule, takesSpacing, keepsToLevels)
         (self.options, self.summary, self.make) = (options, summary, make)
-        (self.readsUnconditional, self.solver) = (readsUnconditional, solver)
+        (self.readsUnconditional, self.pureNoise, self.solver) = (readsUnconditional, pureNoise, solver)
     }
 
     package var description: String { rawValue }

@@ -56,4 +56,27 @@ import Testing
             #expect(icons.nearest(picture) == name)
         }
     }
+
+    /// Its training ends in nothing but noise, a level of 20,000.
+    @Test func samplersThatCannotBeginThereAreWarnedOf() async throws {
+        let model = try await Model.load(from: Fixtures.repository + "/weights/\(DefaultModel.name)")
+        func warnings(
+            _ sampler: String, _ schedule: String? = nil, from picture: Picture? = nil
+        ) async throws -> [String] {
+            var request = Request(prompt: "red apple")
+            (request.sampler, request.schedule, request.steps) = (sampler, schedule, 4)
+            request.initImage = picture
+            var found: [String] = []
+            for try await event in model.events(for: request) {
+                if case .warning(let text) = event { found.append(text) }
+            }
+            return found
+        }
+        #expect(try await warnings("heun").first?.contains("--schedule karras") == true)
+        #expect(try await warnings("dpm2_a", "karras").first?.contains("choose another") == true)
+        #expect(try await warnings("heun", "karras").isEmpty)
+        #expect(try await warnings("dpm2").isEmpty)
+        let picture = try Picture(contentsOf: Fixtures.path("icons-128/apple.png"))
+        #expect(try await warnings("heun", from: picture).isEmpty)
+    }
 }
