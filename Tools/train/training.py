@@ -178,7 +178,7 @@ class Run:
     def save(self):
         state = {"module": self.module.state_dict(), "average": self.average.weights,
                  "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
-                 "steps": self.steps, "samples": self.samples, "seconds": self.seconds}
+                 "steps": self.steps, "samples": self.samples, "seconds": self.seconds, "written": time.time()}
         write_atomically(state, self.path)
 
     def _load(self):
@@ -221,13 +221,17 @@ def averaged_weights(name, folder):
 
 
 def newer(name, other, folder):
-    """Whether a stage's checkpoint was written after another's, or is the only one."""
-    one, two = (os.path.join(folder, name + ".pt") for name in (name, other))
-    return os.path.exists(one) and (not os.path.exists(two) or os.path.getmtime(one) > os.path.getmtime(two))
+    """Whether a stage's checkpoint was written after another's, or is the only one. A copied file's own time may lie."""
+    one, two = (_kept(name, folder) for name in (name, other))
+    return one is not None and (two is None or one["written"] > two["written"])
 
 
 def minutes_spent(name, folder):
+    kept = _kept(name, folder)
+    return kept["seconds"] / 60 if kept else 0.0
+
+
+def _kept(name, folder):
+    """A stage's checkpoint, whose weights stay in the file; None if there is none."""
     path = os.path.join(folder, name + ".pt")
-    if not os.path.exists(path):
-        return 0.0
-    return torch.load(path, map_location="cpu", weights_only=True, mmap=True)["seconds"] / 60
+    return torch.load(path, map_location="cpu", weights_only=True, mmap=True) if os.path.exists(path) else None
