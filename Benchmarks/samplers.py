@@ -4,9 +4,9 @@
     python3 Benchmarks/samplers.py [--limn PROGRAM] [--pictures FOLDER] [--grid GRID.png]
 
 Prints a table for docs/samplers.md: the mean PSNR, in dB, over eight prompts, of a run's picture against dpm++2m's in
-200 steps (of runs with noise there is no such picture). Runs of the network count, not steps: a sampler that runs it twice a
-step gets half of the steps. With --grid the pictures of one prompt are laid out as one. With --pictures the pictures stay
-in a folder, and those that lie there already are not drawn again. Needs Pillow and NumPy.
+200 steps (of runs with noise there is no such picture). Runs of the network count, not steps: a sampler that runs it
+twice a step gets half of the steps. With --grid the pictures of one prompt are laid out as one. With --pictures the
+pictures stay in a folder, and those that lie there already are not drawn again. Needs Pillow and NumPy.
 """
 
 import argparse

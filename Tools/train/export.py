@@ -15,7 +15,10 @@ TOKENIZER = {"tokenizer_class": "T5Tokenizer", "extra_ids": 0, "legacy": False, 
 
 
 def export(data, folder, target):
-    vae = AutoencoderKL.from_pretrained(os.path.join(folder, "vae"))
+    trained = AutoencoderKL.from_pretrained(os.path.join(folder, "vae"))
+    vae = models.autoencoder()                   # a new one: the other's configuration tells the folder it came from
+    vae.register_to_config(scaling_factor=trained.config.scaling_factor)
+    vae.load_state_dict(trained.state_dict())
     side = models.SIDE // 2 ** (len(vae.config.block_out_channels) - 1)
     painter = train_unet.averaged(data, folder, side).cpu()
     part = target + ".part"
