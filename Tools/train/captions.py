@@ -5,8 +5,8 @@ import re
 from emoji import LANGUAGES
 from languages import PHRASES
 
-# How often a caption is in a language: English as often as five others.
-WEIGHTS = [5 if language == "en" else 1 for language in LANGUAGES]
+# How often a caption is in a language: English as often as three others.
+WEIGHTS = [3 if language == "en" else 1 for language in LANGUAGES]
 
 
 def caption(scene, emojis, rng, language=None, plain=False):

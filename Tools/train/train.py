@@ -16,6 +16,7 @@ import torch
 
 import emoji
 import export
+import released
 import train_text
 import train_unet
 import train_vae
@@ -50,7 +51,13 @@ def main():
     arguments = parsed()
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     folder = arguments.folder
+    begins = arguments.begin and not os.path.exists(os.path.join(folder, "unet.pt"))
+    if begins:
+        released.copy_tokenizer(arguments.begin, folder)
     data = Data(folder, arguments.curriculum or CURRICULUM[device() == "cuda"])
+    if begins:
+        minutes = {stage: shares[device() == "cuda"] for stage, shares in SHARE.items()}
+        released.write_checkpoints(arguments.begin, data, folder, {**minutes, "unet": 0})
     if arguments.stage not in ("all", "export"):
         train(arguments.stage, data, arguments, arguments.minutes, arguments.cooldown)
     if arguments.stage == "all":
@@ -83,6 +90,7 @@ def parsed():
     parser.add_argument("--minutes", type=float, default=60, help="time to spend in training steps (60)")
     parser.add_argument("--folder", default="training", help="where checkpoints and sheets go (training)")
     parser.add_argument("--target", default="training/export", help="where the model goes (training/export)")
+    parser.add_argument("--begin", metavar="MODEL", help="a released model's folder, to begin with if --folder has none")
     parser.add_argument("--batch", type=int, help="pictures a step")
     parser.add_argument("--rate", type=float, help="the learning rate")
     parser.add_argument("--pool", type=int, help="scenes that the UNet's stage keeps as latents")
