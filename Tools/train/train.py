@@ -22,7 +22,7 @@ import train_unet
 import train_vae
 import vocabulary
 from pictures import Painter
-from scenes import Scenes
+from scenes import KINDS, Scenes
 from training import device, minutes_spent
 
 # On a CPU and on a GPU: pictures a step, the learning rate, the minutes after which the next stage is due, and for the
@@ -94,7 +94,7 @@ def parsed():
     parser.add_argument("--batch", type=int, help="pictures a step")
     parser.add_argument("--rate", type=float, help="the learning rate")
     parser.add_argument("--pool", type=int, help="scenes that the UNet's stage keeps as latents")
-    parser.add_argument("--curriculum", choices=("first", "full"), help="which scenes are shown (scenes.py)")
+    parser.add_argument("--curriculum", choices=tuple(KINDS), help="which scenes are shown (scenes.py)")
     parser.add_argument("--cooldown", action="store_true", help="let the learning rate fall during these minutes")
     return parser.parse_args()
 
