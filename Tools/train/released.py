@@ -18,7 +18,6 @@ from transformers import CLIPTextModel
 import models
 import train_text
 import train_unet
-from captions import caption
 from pictures import Painter
 from training import device, write_atomically
 
@@ -56,11 +55,9 @@ def _fit_sketches(reader, data):
     painter, rng = Painter(data.sprites, device(), train_text.SHRINK), random.Random("sketches")
     states, sketches = [], []
     for _ in range(CAPTIONS // BATCH):
-        scenes = [data.scenes.draw(rng) for _ in range(BATCH)]
-        ids = data.vocabulary.ids([caption(scene, data.emojis, rng) for scene in scenes], device())
-        regions = reader.text_encoder(ids).last_hidden_state[:, -models.REGIONS ** 2:]
-        states.append(regions.flatten(0, 1))
-        sketches.append(train_text.sketched(painter.paint(scenes)).view(len(states[-1]), -1))
+        _, ids, pictured = train_text.examples(data, painter, rng, BATCH)
+        states.append(reader.text_encoder(ids).last_hidden_state[:, -models.REGIONS ** 2:].flatten(0, 1))
+        sketches.append(pictured.view(len(states[-1]), -1))
     states, sketches = torch.cat(states).double(), torch.cat(sketches).double()
     mean, level = states.mean(0), sketches.mean(0)
     states, sketches = states - mean, sketches - level

@@ -51,7 +51,7 @@ def main():
     arguments = parsed()
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     folder = arguments.folder
-    begins = arguments.begin and not os.path.exists(os.path.join(folder, "unet.pt"))
+    begins = arguments.begin and nothing_trained(folder)
     if begins:
         released.copy_tokenizer(arguments.begin, folder)
     data = Data(folder, arguments.curriculum or CURRICULUM[device() == "cuda"])
@@ -70,6 +70,15 @@ def main():
             left -= max(0, min(due, left))
     if arguments.stage == "export" or os.path.exists(os.path.join(folder, "unet.pt")):
         export.export(data, folder, arguments.target)
+
+
+def nothing_trained(folder):
+    """Whether there are no checkpoints. With some, but none of the UNet, a release would take the place of others."""
+    held = [stage for stage in SHARE if os.path.exists(os.path.join(folder, stage + ".pt"))]
+    if held and "unet" not in held:
+        raise SystemExit(f"{folder} holds checkpoints ({', '.join(held)}) that --begin would write over; give another "
+                         "--folder, or go on without --begin")
+    return not held
 
 
 def train(stage, data, arguments, minutes, cooldown):

@@ -59,6 +59,13 @@ def sketched(pictures):
     return F.unfold(small, side, stride=side).transpose(1, 2).flatten(1)
 
 
+def examples(data, painter, rng, count):
+    """Scenes drawn at random; the ids of a caption of each, [scene, TOKENS]; their sketches, as `sketched` has them."""
+    scenes = [data.scenes.draw(rng) for _ in range(count)]
+    ids = data.vocabulary.ids([caption(scene, data.emojis, rng) for scene in scenes], device())
+    return scenes, ids, sketched(painter.paint(scenes))
+
+
 def lesson(said, truth, sketches, shown=None):
     """The labels' cross entropies, and the squared errors of sketch and signs; and the sketch's alone.
 
@@ -93,10 +100,9 @@ def train(data, folder, minutes, batch, rate, cooldown):
         return total, (right, sketch)
 
     for rng in run.batches():
-        scenes = [data.scenes.draw(rng) for _ in range(batch)]
-        ids = data.vocabulary.ids([caption(scene, data.emojis, rng) for scene in scenes], device())
+        scenes, ids, sketches = examples(data, painter, rng, batch)
         truth = torch.tensor([labels(scene) for scene in scenes], device=device())
-        run.report("first thing", "sketch", figures=run.step(loss, ids, truth, sketched(painter.paint(scenes))))
+        run.report("first thing", "sketch", figures=run.step(loss, ids, truth, sketches))
 
 
 def trained(data, folder):
