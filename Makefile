@@ -10,6 +10,10 @@ BENCH_FLAGS ?=
 COMPARE_FLAGS ?=
 # How many damaged files `make fuzz` reads.
 FUZZ_RUNS ?= 1000000
+# How long `make fuzz-program` runs the program on damaged files, and more flags for it, such as
+# FUZZ_FLAGS="--first 1234 --runs 1".
+FUZZ_SECONDS ?= 3600
+FUZZ_FLAGS ?=
 # Minutes that `make train` may spend in training, and where its checkpoints are. More flags: TRAIN_FLAGS.
 MINUTES ?= 60
 TRAINING ?= training
@@ -36,7 +40,7 @@ build: setup ## build the program (.build/release/limn)
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: run
 run: build ## draw a picture: PROMPT="a red apple" make run
@@ -66,6 +70,10 @@ test-all: test ## run the tests with each set of kernels, and under the sanitize
 .PHONY: fuzz
 fuzz: setup ## damage files at random and read them: FUZZ_RUNS=1000000
 	LIMN_FUZZ_RUNS=$(FUZZ_RUNS) $(TEST) --scratch-path $(tests) --filter FuzzTests
+
+.PHONY: fuzz-program
+fuzz-program: build ## run the program on damaged models, LoRAs, embeddings, pictures, prompts: FUZZ_SECONDS=3600
+	python3 Tools/fuzz/program.py $(LIMN) --seconds $(FUZZ_SECONDS) $(FUZZ_FLAGS)
 
 .PHONY: bench
 bench: build ## time the networks on random weights
