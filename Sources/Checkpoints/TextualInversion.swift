@@ -1,3 +1,5 @@
+import Platform
+
 /// A learnt word (Gal et al. 2022, "An Image is Worth One Word"): vectors that take the place of a text encoder's own
 /// wherever the word stands in a prompt.
 ///

@@ -1,4 +1,5 @@
 import CKernels
+import Platform
 import Synchronization
 
 /// One component's weights under a key prefix. Every key that is read is ticked off, so that nothing missing or

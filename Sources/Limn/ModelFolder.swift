@@ -105,7 +105,7 @@ extension ModelDescription {
 
     private static func scheduler(_ folder: String) throws -> SchedulerConfig {
         let path = folder + "/scheduler/scheduler_config.json"
-        return try SchedulerConfig(json: try ConfigFile.data(path: path), file: path)
+        return try SchedulerConfig(try ConfigFile.json(path: path), file: path)
     }
 
     private static func recommendedGuidance(_ folder: String) throws -> Float? {

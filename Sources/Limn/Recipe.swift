@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Images
+import Platform
 import Sampling
 
 /// How a picture was made, as its file tells: enough to draw it again.
@@ -43,7 +44,7 @@ public struct Recipe: Sendable {
         let workflow = text.first { $0.keyword == ComfyUIWorkflow.keyword }?.text
         if let exact {
             do {
-                stored = try JSONDecoder().decode(StoredRequest.self, from: Data(exact.utf8))
+                stored = try JSON(parsing: Array(exact.utf8)).decode(StoredRequest.self)
             } catch {
                 throw LimnError("\(path): its record of how it was made is damaged, so it cannot be drawn again")
             }

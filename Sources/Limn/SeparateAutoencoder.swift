@@ -2,6 +2,7 @@ import Checkpoints
 import FoundationEssentials
 import Layers
 import Models
+import Platform
 import Tensors
 
 /// An autoencoder that lies apart from a model, found but not yet packed: what `LoadOptions.vae` and `.taesd` name.
@@ -15,7 +16,7 @@ struct SeparateAutoencoder {
     /// Where the configuration lies; nil if there is none.
     let configFile: String?
     /// What shapes tell in its place, of an `AutoencoderKL`.
-    let told: [String: JSONValue]?
+    let told: [String: JSON]?
     let source: any TensorSource
 
     /// - Parameter usualScaling: the scaling factor of an `AutoencoderKL` that comes without a configuration

@@ -1,3 +1,5 @@
+import Platform
+
 /// What can be wrong with a scheduler configuration, a sampler's name or the numbers asked of it.
 package enum SamplingError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The scheduler configuration is not the JSON object it should be.
@@ -71,7 +73,4 @@ package enum SamplingError: Error, Equatable, Sendable, CustomStringConvertible 
 }
 
 /// Text from outside, short enough and plain enough for a message of one line.
-func quoted(_ text: String) -> String {
-    let plain = text.prefix(60).map { $0.isNewline || $0.asciiValue.map { $0 < 32 } == true ? " " : $0 }
-    return "\"" + String(plain) + (text.count > 60 ? "…" : "") + "\""
-}
+func quoted(_ text: String) -> String { Platform.quoted(text, limit: 40) }

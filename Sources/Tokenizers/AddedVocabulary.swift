@@ -1,3 +1,5 @@
+import Platform
+
 /// The name of an embedding (textual inversion) in prompts, and how many tokens it stands for.
 package struct LearntToken: Sendable, Equatable {
     package let name: String

@@ -1,3 +1,5 @@
+import Platform
+
 /// CLIP's byte-level BPE: words in lower case, spelled byte by byte, the last byte of each marked with `</w>`.
 ///
 /// Radford et al. 2021; id for id as transformers' `CLIPTokenizer`.

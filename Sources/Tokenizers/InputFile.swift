@@ -1,3 +1,5 @@
+import Platform
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -48,4 +50,15 @@ enum InputFile {
     }
 
     private static func lastError() -> String { String(cString: strerror(errno)) }
+}
+
+extension JSON {
+    /// The value that a tokenizer's file holds.
+    static func read(file: String) throws -> JSON {
+        do {
+            return try JSON(parsing: try InputFile.bytes(file))
+        } catch let error as JSONError {
+            throw TokenizerError.malformed(file: file, reason: error.description)
+        }
+    }
 }

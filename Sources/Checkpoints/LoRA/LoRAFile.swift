@@ -1,3 +1,5 @@
+import Platform
+
 /// One LoRA's file: its tensors, gathered by the module that they change.
 struct LoRAFile: Sendable {
     /// The tensors of one module.

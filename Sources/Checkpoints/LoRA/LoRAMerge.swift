@@ -1,3 +1,5 @@
+import Platform
+
 /// LoRAs and the networks that they change: the networks' sources again, which give changed weights.
 ///
 ///     let merge = try LoRAMerge([LoRAMerge.Item(path: "style.safetensors", strength: 0.8)], into: [

@@ -1,3 +1,5 @@
+import Platform
+
 /// One LoRA's change of one weight or bias, whose shapes have been checked; its values are read when it is applied.
 struct LoRAUpdate: Sendable {
     private enum Form: Sendable {

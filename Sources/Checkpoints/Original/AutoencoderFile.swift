@@ -1,3 +1,5 @@
+import Platform
+
 /// A file with an autoencoder alone: which class it is, and its tensors under diffusers' names. Nothing but names is
 /// looked at.
 package struct AutoencoderFile: Sendable {

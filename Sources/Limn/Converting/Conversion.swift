@@ -1,6 +1,7 @@
 import Checkpoints
 import FoundationEssentials
 import Models
+import Platform
 
 /// Writes a model, or a file of weights, in another form: a diffusers folder, or one safetensors file with the names of
 /// the original code.
@@ -172,7 +173,7 @@ public struct Conversion: Sendable {
         try withoutActuallyEscaping(progress) { progress in
             let tracker = ConversionTracker(total: total, progress)
             try AtomicFolder.write(to: output) { folder in
-                try folder.write("model_index.json", JSONValue.object(contents.index).text)
+                try folder.write("model_index.json", JSON(contents.index).text)
                 for (name, content) in contents.files {
                     switch content {
                     case .copy(let place): try folder.copy(place, to: name)
@@ -180,7 +181,7 @@ public struct Conversion: Sendable {
                     }
                 }
                 for (part, tensors) in parts {
-                    let config = JSONValue.object(contents.config(part, type))
+                    let config = JSON(contents.config(part, type))
                     try folder.write("\(part.rawValue)/config.json", config.text)
                     try SafetensorsWriter.write(
                         tracker.tracked(tensors), metadata: ["format": "pt"],
@@ -194,7 +195,7 @@ public struct Conversion: Sendable {
 
 extension ModelContents {
     /// A part's configuration, which may name the type of its weights.
-    func config(_ part: CheckpointPart, _ type: Conversion.NumberType?) -> [String: JSONValue] {
+    func config(_ part: CheckpointPart, _ type: Conversion.NumberType?) -> [String: JSON] {
         var config = configs[part] ?? [:]
         guard let type else { return config }
         let name =

@@ -2,6 +2,7 @@ import Checkpoints
 import FoundationEssentials
 import Glibc
 import Models
+import Platform
 
 /// A model as something to be written down again: its weights under the names that diffusers has today, and what its
 /// folder says, or would say.
@@ -11,8 +12,8 @@ struct ModelContents {
     let path: String
     var description: ModelDescription
     var sources: [CheckpointPart: any TensorSource]
-    var configs: [CheckpointPart: [String: JSONValue]]
-    var index: [String: JSONValue]
+    var configs: [CheckpointPart: [String: JSON]]
+    var index: [String: JSON]
     /// Small files beside the parts: their name in the folder, and where they lie or what is in them.
     var files: [(name: String, content: Content)] = []
     /// What is not kept.
@@ -55,9 +56,10 @@ struct ModelContents {
         try addFiles()
     }
 
-    static func object(_ path: String) throws -> [String: JSONValue] {
-        guard let values = try? JSONDecoder().decode([String: JSONValue].self, from: try ConfigFile.data(path: path))
-        else { throw LimnError("\(path): this is not a JSON object") }
+    static func object(_ path: String) throws -> [String: JSON] {
+        guard let values = try ConfigFile.json(path: path).dictionary else {
+            throw LimnError("\(path): this is not a JSON object")
+        }
         return values
     }
 
@@ -115,7 +117,7 @@ struct ModelContents {
         configs = file.configs
         index = file.index
         original = file
-        files = [("scheduler/scheduler_config.json", .text(JSONValue.object(file.scheduler).text))]
+        files = [("scheduler/scheduler_config.json", .text(JSON(file.scheduler).text))]
         if let tokenizer { try addTokenizers(tokenizer, file) }
     }
 
@@ -134,14 +136,14 @@ struct ModelContents {
             {
                 files.append(("\(name)/\(file)", .copy(of: folder + "/" + file)))
             }
-            let end = JSONValue.string("<|endoftext|>")
-            let config: [String: JSONValue] = [
+            let end = JSON.string("<|endoftext|>")
+            let config: [String: JSON] = [
                 "add_prefix_space": .bool(false), "bos_token": .string("<|startoftext|>"), "do_lower_case": .bool(true),
                 "eos_token": end, "model_max_length": .number(Double(text.config.maximumLength)),
                 "pad_token": text.padding.map { .string($0) } ?? end, "tokenizer_class": .string("CLIPTokenizer"),
                 "unk_token": end,
             ]
-            files.append(("\(name)/tokenizer_config.json", .text(JSONValue.object(config).text)))
+            files.append(("\(name)/tokenizer_config.json", .text(JSON(config).text)))
         }
     }
 }

@@ -1,6 +1,7 @@
 import Checkpoints
 import FoundationEssentials
 import Models
+import Platform
 import Sampling
 
 /// A model that was found, be it a folder or a file: what it is, and where its weights are. Nothing large is read yet.
@@ -57,11 +58,10 @@ extension ModelDescription {
                 part: part, tokenizer: tokenizer, config: try TextEncoderClasses.config(file.config(part)),
                 padding: isOpenCLIP ? "!" : "<|endoftext|>")
         }
-        let json = Data(JSONValue.object(file.scheduler).text.utf8)
         try self.init(
             path: file.path, pipelineClass: file.pipelineClass, texts: texts,
             unet: try UNetConfig(file.config(.unet)), vae: try AutoencoderConfig(file.config(.vae)),
-            scheduler: try SchedulerConfig(json: json, file: file.path),
+            scheduler: try SchedulerConfig(JSON(file.scheduler), file: file.path),
             zeroesEmptyNegative: file.zeroesEmptyNegative)
         if !isXL, input != .picture { scheduler = scheduler.readAsStableDiffusion() }
     }

@@ -1,5 +1,6 @@
 import Checkpoints
 import Models
+import Platform
 import Sampling
 
 /// A whole model in one file, with the names of the original code: what a diffusers folder says in its
@@ -11,7 +12,7 @@ package struct SingleFile: Sendable {
     package let input: ModelDescription.Input
     package let prediction: Prediction
     /// diffusers' `config.json` of each part.
-    package let configs: [CheckpointPart: [String: JSONValue]]
+    package let configs: [CheckpointPart: [String: JSON]]
     private let textParts: [CheckpointPart]
 
     /// What the network predicts, and how that is known.
@@ -54,7 +55,7 @@ package struct SingleFile: Sendable {
         prediction = try Self.prediction(checkpoint, family, input)
         let isXL = family == .xlBase || family == .xlRefiner
         let side = isXL ? 128 : family == .sd2 && prediction.type == .velocity ? 96 : 64
-        var configs: [CheckpointPart: [String: JSONValue]] = [:]
+        var configs: [CheckpointPart: [String: JSON]] = [:]
         var pooled: Int?
         for part in textParts {
             guard let source = checkpoint.parts[part] else { continue }
