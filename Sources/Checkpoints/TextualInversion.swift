@@ -4,7 +4,7 @@ import Platform
 /// wherever the word stands in a prompt.
 ///
 /// Read from any of the forms in use: diffusers' one tensor under the word's name; the webui's, which has `name` and
-/// `string_to_param`, or one tensor `emb_params` in a file that is called by the word; and `clip_l` with `clip_g`, one
+/// `string_to_param`, or one tensor `emb_params` in a file that is called by the word (OneTrainer's `emp_params`); and `clip_l` with `clip_g`, one
 /// for each text encoder of Stable Diffusion XL.
 package struct TextualInversion: Sendable {
     package let path: String
@@ -19,7 +19,7 @@ package struct TextualInversion: Sendable {
     private static let countLimit = 1000
     private static let parts = ["clip_l": "text_encoder", "clip_g": "text_encoder_2"]
     /// Names of the tensor alone: the word is told elsewhere.
-    private static let placeholders: Set<String> = ["emb_params", "*"]
+    private static let placeholders: Set<String> = ["emb_params", "emp_params", "*"]
 
     /// - Throws: `CheckpointError` if the file cannot be opened, or holds no such thing
     package init(path: String) throws {

@@ -1,13 +1,5 @@
 import Platform
 
-/// The name of an embedding (textual inversion) in prompts, and how many tokens it stands for.
-package struct LearntToken: Sendable, Equatable {
-    package let name: String
-    package let count: Int
-
-    package init(name: String, count: Int) { (self.name, self.count) = (name, count) }
-}
-
 /// The added tokens' ids: a token of the vocabulary keeps its id, others follow behind the vocabulary in order.
 struct AddedVocabulary {
     private(set) var tokens: [(token: AddedToken, id: Int)] = []

@@ -1,4 +1,5 @@
 import Foundation
+import Limn
 import TestSupport
 import Testing
 
@@ -45,6 +46,8 @@ struct CommandRunner {
     }
 
     func bytes(_ name: String) throws -> Data { try Data(contentsOf: URL(fileURLWithPath: folder.file(name))) }
+
+    func picture(_ name: String) throws -> Picture { try Picture(contentsOf: folder.file(name)) }
 
     func start(
         _ command: [String], input: [UInt8] = [], environment: [String: String] = [:]

@@ -28,6 +28,16 @@ struct LoRACommandTests {
         #expect(try runner.bytes("again.png") == runner.bytes("flag.png"))
     }
 
+    /// Such a prompt is not missing.
+    @Test func aPromptMayBeALoRAAlone() async throws {
+        let alone = try await runner.draw(["<lora:kohya:0.5>", "-s", "1", "-o", "alone", "-q", "--lora-dir", folder])
+        #expect(alone.status == 0, "\(alone.error)")
+        let empty = try await runner.draw([
+            "-p", "", "-s", "1", "-o", "empty", "--lora", folder + "/kohya.safetensors:0.5",
+        ])
+        #expect(try runner.bytes("alone.png") == runner.bytes("empty.png"), "\(empty.error)")
+    }
+
     @Test func whatIsWrongIsSaid() async throws {
         let missing = try await runner.draw(["an apple <lora:koyha:1>", "--lora-dir", folder])
         #expect(missing.status == 64 && missing.error.contains("nearest") && missing.error.contains("kohya"))
