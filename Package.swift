@@ -40,7 +40,10 @@ let package = Package(
             ]),
 
         // Tests mirror Sources.
-        .target(name: "TestSupport", dependencies: ["Checkpoints", "Tensors"], path: "Tests/TestSupport"),
+        .target(
+            name: "TestSupport", dependencies: ["Checkpoints", "Tensors", "TestEnvironment"],
+            path: "Tests/TestSupport"),
+        .target(name: "TestEnvironment", path: "Tests/TestEnvironment"),
         .target(name: "AllocationCounting", path: "Tests/AllocationCounting"),
         .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"]),
         .testTarget(name: "TokenizersTests", dependencies: ["Tokenizers", "TestSupport"]),
