@@ -41,7 +41,10 @@ let package = Package(
             ]),
 
         // Tests mirror Sources.
-        .target(name: "TestSupport", dependencies: ["Checkpoints"], path: "Tests/TestSupport"),
+        .target(
+            name: "TestSupport", dependencies: ["Checkpoints", "Tensors", "TestEnvironment"],
+            path: "Tests/TestSupport"),
+        .target(name: "TestEnvironment", path: "Tests/TestEnvironment"),
         .target(name: "AllocationCounting", path: "Tests/AllocationCounting"),
         .testTarget(name: "PlatformTests", dependencies: ["Platform"]),
         .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "Platform", "TestSupport"]),

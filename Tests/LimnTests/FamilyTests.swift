@@ -160,7 +160,7 @@ import Testing
                  "beta_schedule": "scaled_linear", "steps_offset": 1, "timestep_spacing": "\(spacing)"}
                 """
             try folder.write(config.utf8, to: file)
-            return try await Model.load(from: folder.path, options: LoadOptions(threads: 1))
+            return try await Model.load(from: folder.path, options: LoadOptions(threads: 1, precision: .float32))
         }
         let (leading, turbo) = (try await load("leading"), try await load("trailing"))
         let picture = try TinyModel.picture { _, _ in 9 }

@@ -1,4 +1,5 @@
 import Tensors
+import TestSupport
 import Testing
 
 extension GroundFloor {
@@ -117,7 +118,7 @@ extension GroundFloor {
         }
 
         @Test func theTableChoosesBySizeAndDepth() throws {
-            for kernels in Kernels.available {
+            for kernels in Kernels.tested {
                 func choice(_ side: Int, channels: Int = 640, kernel: Int = 3, stride: Int = 1) -> ConvolutionAlgorithm
                 {
                     kernels.algorithm(

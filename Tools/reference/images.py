@@ -1,10 +1,12 @@
 """Makes Tests/Fixtures/images: PNG files of every kind with Pillow's pixels of them, and Pillow's and diffusers' results
 for resizing, cropping, masks, orientations and text chunks.
 
-    python Tools/reference/images.py        (from the root of the repository; needs pillow, numpy, torch, diffusers)
+    python Tools/reference/images.py        (from the root of the repository)
 
 Pixels lie in .pam files (Netpbm's P7: a few header lines, then raw bytes), floats in .f32 (raw little-endian).
 """
+
+NEEDS = ["diffusers", "numpy", "pillow", "torch"]
 
 import struct
 import zlib

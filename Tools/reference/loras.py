@@ -7,6 +7,8 @@ pipelines.py.
 The forms are in `lora_trainers.py`, `lora_lycoris.py` and `lora_originals.py`.
 """
 
+NEEDS = ["diffusers", "peft", "pillow", "safetensors", "torch"]
+
 import common  # first: it puts the path in order
 from common import fixture, save_json, save_tensors
 
