@@ -7,7 +7,7 @@
 package struct TextualInversion: Sendable {
     package let path: String
     /// What stands in prompts.
-    package let name: String
+    package internal(set) var name: String
     /// How many tokens the word takes.
     package let count: Int
     /// Row by row; under a text encoder's part where each has its own, otherwise under "".
