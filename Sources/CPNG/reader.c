@@ -64,11 +64,10 @@ typedef union {
 static png_voidp allocate(png_structp png, png_alloc_size_t size) {
     cpng_reader *reader = png_get_mem_ptr(png);
     block_header *block = NULL;
-    if (size <= reader->memory_left && size <= SIZE_MAX - sizeof(block_header)) {
-        block = malloc(size + sizeof(block_header));
-    }
+    bool is_allowed = size <= reader->memory_left && size <= SIZE_MAX - sizeof(block_header);
+    if (is_allowed) block = malloc(size + sizeof(block_header));
     if (!block) {
-        reader->failure = cpng_failure_memory;
+        reader->failure = is_allowed ? cpng_failure_memory : cpng_failure_limit;
         return NULL;
     }
     reader->memory_left -= size;

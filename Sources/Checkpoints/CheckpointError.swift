@@ -32,6 +32,16 @@ package struct CheckpointError: Error, Equatable, Sendable, CustomStringConverti
         CheckpointError(path: path, problem: "cannot \(action): \(reason(code))")
     }
 
+    /// "2 of 209 tensors are not used: …"
+    package static func notUsed(_ names: [String], of count: Int) -> String {
+        "\(names.count) of \(count) tensor\(count == 1 ? "" : "s") \(names.count == 1 ? "is" : "are") not used: "
+            + listed(names)
+    }
+
+    package static func lenientAdvice(_ count: Int) -> String {
+        "--lenient loads the rest without \(count == 1 ? "it" : "them")"
+    }
+
     /// Such values would only show as a black picture at the end.
     static func notFinite(_ path: String, _ tensor: String) -> CheckpointError {
         CheckpointError(

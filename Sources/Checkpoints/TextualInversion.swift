@@ -4,12 +4,14 @@ import Platform
 /// wherever the word stands in a prompt.
 ///
 /// Read from any of the forms in use: diffusers' one tensor under the word's name; the webui's, which has `name` and
-/// `string_to_param`, or one tensor `emb_params` in a file that is called by the word (OneTrainer's `emp_params`); and `clip_l` with `clip_g`, one
-/// for each text encoder of Stable Diffusion XL.
+/// `string_to_param`, or one tensor `emb_params` in a file that is called by the word (OneTrainer's `emp_params`); and
+/// `clip_l` with `clip_g`, one for each text encoder of Stable Diffusion XL.
 package struct TextualInversion: Sendable {
     package let path: String
     /// What stands in prompts.
-    package let name: String
+    package internal(set) var name: String
+    /// Whether it lies in a LoRA's file, so that no program calls it by the file's name.
+    package internal(set) var isBundled = false
     /// How many tokens the word takes.
     package let count: Int
     /// Row by row; under a text encoder's part where each has its own, otherwise under "".

@@ -1,5 +1,13 @@
 import CPNG
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
 extension PNG {
     /// Reads a picture: any PNG of 1, 2, 4, 8 or 16 bits, grey, palette or colour, with or without transparency,
     /// interlaced or not. 16 bits become 8 by their high byte and gamma is left alone, both as Pillow does.
@@ -107,6 +115,9 @@ private struct PNGReader: ~Copyable {
     func readPixels(_ header: cpng_header) throws -> [UInt8] {
         let rowBytes = Int(header.width) * Int(header.channels)
         let count = rowBytes * Int(header.height)
+        // An array that is larger than what is left would end the program.
+        guard let probe = malloc(max(count, 1)) else { throw ImageError.outOfMemory(path: path) }
+        free(probe)
         return try [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
             guard cpng_reader_read_pixels(handle, buffer.baseAddress, rowBytes) else { throw failure }
             initialized = count
@@ -141,7 +152,11 @@ private struct PNGReader: ~Copyable {
         case cpng_failure_input:
             return readingError(path, cpng_reader_errno(handle))
         case cpng_failure_memory:
-            return keepsText ? .tooMuchText(path: path) : .outOfMemory(path: path)
+            return .outOfMemory(path: path)
+        case cpng_failure_limit:
+            return keepsText
+                ? .tooMuchText(path: path)
+                : .damaged(path: path, detail: "reading it takes more memory than any picture needs")
         default:
             let detail = String(cString: cpng_reader_message(handle))
             if detail == "Not enough image data" { return .truncated(path: path) }

@@ -46,8 +46,11 @@ extension PNG {
         defer { cpng_writer_close(writer) }
         func check(_ success: Bool) throws {
             guard success else {
-                throw ImageError.invalid(
-                    "the picture cannot be encoded (\(String(cString: cpng_writer_message(writer))))")
+                let reason = String(cString: cpng_writer_message(writer))
+                guard !reason.lowercased().contains("memory") else {
+                    throw ImageError.invalid("not enough memory to encode the picture")
+                }
+                throw ImageError.invalid("the picture cannot be encoded (\(reason))")
             }
         }
         for chunk in chunks {

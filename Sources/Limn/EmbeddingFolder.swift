@@ -94,7 +94,8 @@ extension Model {
             }
         }
         var (notes, warnings) = ([String](), [String]())
-        for word in learnt {
+        // Those of LoRAs come with them, used or not.
+        for word in learnt where embeddings.contains(word.token.file) {
             let file = ComfyUIWorkflow.lastPart(word.token.file)
             if !used.contains(where: word.ids.contains) {
                 let words = Set(styles.map { $0.word(for: word.token) }).sorted().joined(separator: " or ")

@@ -90,7 +90,9 @@ extension ModelDescription {
     private static func checkFolder(_ path: String) throws {
         var isFolder = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-            throw LimnError("\(path): there is no such model; give a diffusers folder or a checkpoint file with -m")
+            throw LimnError(
+                "\(path): there is no such model; give a diffusers folder or a checkpoint file with -m (limn downloads "
+                    + "none)")
         }
         guard isFolder else { throw LimnError("\(path): this is a file, but a model's folder was expected") }
     }

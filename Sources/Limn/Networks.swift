@@ -27,7 +27,9 @@ extension ModelDescription {
             let positions = text.config.maximumLength
             let tokenizer = try TokenizerLoader.load(
                 folder: text.tokenizer, maximumLength: positions, padding: text.padding,
-                learnt: words.map { LearntToken(name: $0.name, count: $0.count, file: $0.path) })
+                learnt: words.map {
+                    LearntToken(name: $0.name, count: $0.count, file: $0.isBundled ? nil : $0.path)
+                })
             guard tokenizer.maximumLength <= positions else {
                 throw LimnError(
                     "\(path): the tokenizer gives \(tokenizer.maximumLength) tokens, but the text encoder has "

@@ -88,6 +88,7 @@ struct Generation {
         warnings += without
         (options.loras, options.isLenientWithLoRAs) = (loras, flags.lora.isLenient)
         (options.tokenizer, options.prefersAverages) = (flags.words.checkpoint.tokenizer, flags.words.checkpoint.ema)
+        options.isLenient = flags.words.checkpoint.lenient
         (options.vae, options.taesd) = (flags.words.vae, flags.words.taesd)
         options.taesdForPreviewsOnly = flags.words.taesdPreviewOnly
         try checkAutoencoders(recipe)
@@ -105,6 +106,9 @@ struct Generation {
         let words = await model.embeddingNotes(for: requests)
         for text in words.warnings { display.warning(text) }
         for text in words.notes { display.note(text) }
+        for word in model.wordsOfLoRAs {
+            display.note("a LoRA brings an embedding: prompts use it by the word \"\(word)\"")
+        }
         if let expected = recipe?.modelFingerprint, expected != model.fingerprint {
             display.warning(
                 "\(model.name) is not the model that drew \(flags.words.from ?? "the picture") (its fingerprint is "

@@ -37,11 +37,12 @@ package enum SamplingError: Error, Equatable, Sendable, CustomStringConvertible 
             "There is no \(kind) named \"\(name)\"" + (nearest.map { "; did you mean \($0)?" } ?? ".")
                 + "\nKnown: \(known.joined(separator: ", "))."
         case .steps(let asked, let allowed, let reason):
-            "\(asked) steps cannot be taken: \(reason). Ask for \(allowed.lowerBound) to \(allowed.upperBound)."
+            "The number of steps must be between \(allowed.lowerBound) and \(allowed.upperBound), not \(asked): "
+                + "\(reason)."
         case .strength(let asked, let steps):
             if asked.isFinite && asked >= 0 && asked <= 1 {
-                "A strength of \(asked) leaves none of \(steps) steps to run; "
-                    + "raise the strength to at least \(1 / Double(steps)) or ask for more steps."
+                "A strength of \(asked) leaves none of \(steps) step\(steps == 1 ? "" : "s") to run; "
+                    + "raise the strength to at least \(Self.leastStrength(steps)) or ask for more steps."
             } else {
                 "A strength of \(asked) is out of range; it goes from 0 (keep the picture) to 1 (start from noise)."
             }
@@ -63,6 +64,12 @@ package enum SamplingError: Error, Equatable, Sendable, CustomStringConvertible 
         case .degenerateSchedule(let reason):
             "The scheduler configuration's noise schedule cannot be sampled: \(reason)."
         }
+    }
+
+    /// 1 / steps, rounded up to few digits.
+    private static func leastStrength(_ steps: Int) -> Double {
+        let digits = steps < 100 ? 100.0 : 10_000
+        return (digits / Double(max(steps, 1))).rounded(.up) / digits
     }
 
     /// The same error, naming the file the configuration was read from.

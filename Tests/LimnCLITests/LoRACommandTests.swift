@@ -52,6 +52,24 @@ struct LoRACommandTests {
         #expect(runner.files.isEmpty)
     }
 
+    @Test func twoWeightsAreAskedForByFlagAndPrompt() async throws {
+        let flag = try await runner.draw([
+            "a red apple", "-s", "1", "-o", "flag.png", "--lora", folder + "/kohya:0.25:0.75",
+        ])
+        let tag = try await runner.draw([
+            "a red apple <lora:KOHYA:0.25:unet=0.75>", "-s", "1", "-o", "tag.png", "--lora-dir", folder,
+        ])
+        let one = try await runner.draw(["a red apple", "-s", "1", "-o", "one.png", "--lora", folder + "/kohya:0.25"])
+        for outcome in [flag, tag, one] { #expect(outcome.status == 0, "\(outcome.error)") }
+        #expect(try runner.bytes("tag.png") == runner.bytes("flag.png"))
+        #expect(try runner.bytes("one.png") != runner.bytes("flag.png"))
+        let again = try await runner.draw(["--from", "flag.png", "-o", "again.png"])
+        #expect(again.status == 0, "\(again.error)")
+        #expect(try runner.bytes("again.png") == runner.bytes("flag.png"))
+        let blocks = try await runner.draw(["an apple <lora:kohya:1:lbw=MIDD>", "--lora-dir", folder])
+        expectFailure(blocks, status: 64, "(lbw=)", "not supported")
+    }
+
     @Test func loadingIsTimed() async throws {
         let report = try await runner.run(["bench", "--load", CommandRunner.tinyModel])
         #expect(report.status == 0 && report.lines.contains { $0.hasPrefix("to the first step") }, "\(report.error)")

@@ -140,7 +140,8 @@ import Testing
             ("pipeline-xl", "pixels", { $0.targetSize = PixelSize(width: 0, height: .max) }),
             ("pipeline-xl", "crop", { $0.crop = PictureCrop(top: .min, left: 0) }),
             ("pipeline-xl", "1 to 3", { $0.clipSkip = 4 }),
-            ("pipeline-edit", "-i", { _ in }), ("pipeline-lcm", "1 to 50", { ($0.steps, $0.sampler) = (51, nil) }),
+            ("pipeline-edit", "-i", { _ in }),
+            ("pipeline-lcm", "between 1 and 50", { ($0.steps, $0.sampler) = (51, nil) }),
         ]
         for (fixture, word, change) in cases {
             let model = try await TinyModel.load(fixture)

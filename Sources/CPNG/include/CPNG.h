@@ -25,7 +25,8 @@ typedef enum {
     cpng_failure_damaged,   // what libpng says is in the message
     cpng_failure_truncated, // the file ends early
     cpng_failure_input,     // the operating system could not read; errno is in cpng_reader_errno
-    cpng_failure_memory,    // more memory than the limit allows, or than there is
+    cpng_failure_memory,    // more memory than there is
+    cpng_failure_limit,     // more memory than the limit allows
 } cpng_failure;
 
 /// Takes over the descriptor, which is closed with the reader, or at once if NULL is returned (no memory).

@@ -56,6 +56,8 @@ public struct Conversion: Sendable {
     public var loras: [LoRA] = []
     /// Whether tensors of a LoRA that find no place in the model are left out, instead of being an error.
     public var isLenientWithLoRAs = false
+    /// Whether tensors of the model that belong to no part of it are left out, instead of being an error.
+    public var isLenient = false
     /// The tokenizer's folder for a single file; nil to look beside it.
     public var tokenizer: String?
     /// Takes the averaged weights (EMA) of a single file's UNet.
@@ -92,7 +94,8 @@ public struct Conversion: Sendable {
 
     private func contents() throws -> ModelContents {
         var contents = try ModelContents(
-            path: input, options: .init(tokenizer: tokenizer, prefersAverages: prefersAverages))
+            path: input,
+            options: .init(tokenizer: tokenizer, prefersAverages: prefersAverages, isLenient: isLenient))
         if let vae { try contents.replaceVAE(vae) }
         try contents.merge(loras, isLenient: isLenientWithLoRAs)
         return contents
@@ -228,9 +231,15 @@ extension ModelContents {
 
     /// Puts merged weights in the place of the model's.
     mutating func merge(_ loras: [LoRA], isLenient: Bool) throws {
-        let (merged, warnings) = try ModelParts(sources: sources).merging(loras, description, isLenient: isLenient)
+        let (merged, warnings, embeddings) = try ModelParts(sources: sources).merging(
+            loras, description, isLenient: isLenient)
         sources = merged.sources
-        changes += loras.map { "merged: \($0.path), weight \($0.weight)" } + warnings
+        changes += loras.map { lora in
+            let unet = lora.unetWeight.map { " in text encoders and \($0) in the UNet" } ?? ""
+            return "merged: \(lora.path), weight \(lora.weight)\(unet)"
+        }
+        changes += warnings
+        leftOut += embeddings.map { "the embedding \"\($0.name)\" of \($0.path), which no model has a place for" }
     }
 
     /// Puts another VAE in the place of the model's: whatever `LoadOptions.vae` takes, but for a tiny one.

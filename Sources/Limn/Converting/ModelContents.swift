@@ -34,20 +34,34 @@ struct ModelContents {
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
             throw LimnError("\(path): there is no such file or folder")
         }
-        self = isFolder ? try ModelContents(folder: path) : try ModelContents(file: path, options)
+        self =
+            isFolder
+            ? try ModelContents(folder: try HubCache.snapshot(path), options) : try ModelContents(file: path, options)
+    }
+
+    /// Makes sure that every part is whole.
+    ///
+    /// - Parameter isLenient: whether tensors may be left over; they are not kept then
+    private mutating func check(_ parts: ModelParts, isLenient: Bool) throws {
+        var parts = parts
+        parts.isLenient = isLenient
+        if let problem = parts.problems(description).first { throw problem }
+        leftOut += parts.notes.all
+        for (part, source) in parts.sources {
+            let unused = parts.notes.unused[part] ?? []
+            sources[part] = unused.isEmpty ? source : try RenamedTensors(leavingOut: unused, of: source)
+        }
     }
 
     // MARK: Folders
 
-    private init(folder path: String) throws {
+    private init(folder path: String, _ options: OpenedModel.Options) throws {
         let description = try ModelDescription(folder: path)
-        let parts = try ModelParts(folder: description)
-        if let problem = parts.problems(description).first { throw problem }
         self.path = path
         self.description = description
-        sources = [:]
-        configs = [:]
-        for (part, source) in parts.sources {
+        (sources, configs, index) = ([:], [:], [:])
+        try check(try ModelParts(folder: description), isLenient: options.isLenient)
+        for (part, source) in sources {
             sources[part] = try OriginalCheckpoint.current(part, source)
             configs[part] = try Self.object("\(path)/\(part.rawValue)/config.json")
         }
@@ -104,19 +118,18 @@ struct ModelContents {
     // MARK: Single files
 
     private init(file path: String, _ options: OpenedModel.Options) throws {
-        let file = try SingleFile(openTensors(file: path), prefersAverages: options.prefersAverages)
+        let file = try SingleFile(
+            openTensors(file: path), prefersAverages: options.prefersAverages, isLenient: options.isLenient)
         let tokenizer = try? TokenizerFolder.find(options.tokenizer, beside: path)
         if options.tokenizer != nil, tokenizer == nil {
             _ = try TokenizerFolder.find(options.tokenizer, beside: path)
         }
         self.path = path
         description = try ModelDescription(file, tokenizer: tokenizer ?? "")
-        let parts = ModelParts(sources: file.checkpoint.parts.mapValues { $0 as any TensorSource })
-        if let problem = parts.problems(description).first { throw problem }
-        sources = parts.sources
-        configs = file.configs
-        index = file.index
+        (sources, configs, index) = ([:], file.configs, file.index)
         original = file
+        leftOut += file.warnings.map { $0.replacing("\(path): ", with: "") }
+        try check(ModelParts(file), isLenient: options.isLenient)
         files = [("scheduler/scheduler_config.json", .text(JSON(file.scheduler).text))]
         if let tokenizer { try addTokenizers(tokenizer, file) }
     }
