@@ -1,10 +1,10 @@
 """Makes Tests/Fixtures/foreign: small pictures with the texts that other programs write into theirs, and embeddings as
 they have them.
 
-    python Tools/reference/foreign.py        (from the root of the repository; needs pillow, numpy, torch, safetensors)
-
 The texts are in the forms that the programs' sources write; nothing was drawn with them.
 """
+
+from common import fixture  # first: it puts the path in order
 
 import json
 import struct
@@ -16,8 +16,9 @@ import torch
 from PIL import Image, PngImagePlugin
 from safetensors.torch import save_file
 
-OUT = Path("Tests/Fixtures/foreign")
-OUT.mkdir(parents=True, exist_ok=True)
+NEEDS = ["numpy", "pillow", "safetensors", "torch"]
+
+OUT = Path(fixture("foreign"))
 random = torch.Generator().manual_seed(7)
 
 

@@ -8,7 +8,7 @@ The forms are in `lora_trainers.py`, `lora_lycoris.py`, `lora_multiplied.py` and
 a function that makes cases (`loras.py multiplied`) these alone are made anew.
 """
 
-NEEDS = ["diffusers", "peft", "pillow", "safetensors", "torch"]
+NEEDS = ["diffusers", "lycoris-lora", "peft", "pillow", "safetensors", "torch"]
 
 import common  # first: it puts the path in order
 from common import fixture, save_json, save_tensors

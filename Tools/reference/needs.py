@@ -44,7 +44,7 @@ FILES = {
                       'version = "1.0.1"', "pyproject.toml"),
 }
 # Packages that are imported under another name.
-IMPORTED_AS = {"PIL": "pillow"}
+IMPORTED_AS = {"PIL": "pillow", "lycoris": "lycoris-lora"}
 
 
 def pins():
