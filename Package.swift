@@ -55,7 +55,9 @@ let package = Package(
         .testTarget(name: "ModelsTests", dependencies: ["Models", "Platform", "TestSupport"]),
         .testTarget(
             name: "LimnTests",
-            dependencies: ["Limn", "Checkpoints", "Images", "Sampling", "TestSupport", "AllocationCounting"]),
+            dependencies: [
+                "Limn", "Checkpoints", "Images", "Platform", "Sampling", "TestSupport", "AllocationCounting",
+            ]),
         .testTarget(
             name: "FuzzTests", dependencies: ["Checkpoints", "Tokenizers", "TestSupport", "AllocationCounting"]),
         .testTarget(name: "LimnCLITests", dependencies: ["Limn", "Images", "Checkpoints", "TestSupport"]),

@@ -12,10 +12,10 @@ extension ComfyUIWorkflow {
                 if node.inputs["batch_size"] != nil {
                     request.count *= try integer("batch_size", of: node, in: 1...4096)
                 }
-                guard request.strength == nil || request.strength == 1 else {
+                guard request.source.strength == nil || request.source.strength == 1 else {
                     throw unable("it denoises an empty picture in part, which is not followed")
                 }
-                request.strength = nil
+                request.source.strength = nil
                 guard (1...4096).contains(request.count) else {
                     throw unable("its batch is of \(request.count) pictures")
                 }
@@ -23,7 +23,7 @@ extension ComfyUIWorkflow {
             case "VAEEncode":
                 let source = try self.node(linked: "pixels", of: node)
                 guard source.kind == "LoadImage" else { throw notFollowed(source) }
-                request.strength = request.strength ?? 1
+                request.source.strength = request.source.strength ?? 1
                 return
             case "SetLatentNoiseMask": node = try self.node(linked: "samples", of: node)
             case "RepeatLatentBatch":
@@ -105,12 +105,12 @@ extension ComfyUIWorkflow {
                 node = try self.node(linked: "model", of: node)
             case "ModelSamplingDiscrete":
                 switch try string("sampling", of: node) {
-                case "eps": request.prediction = .epsilon
-                case "v_prediction": request.prediction = .velocity
-                case "x0": request.prediction = .sample
+                case "eps": request.sampling.prediction = .epsilon
+                case "v_prediction": request.sampling.prediction = .velocity
+                case "x0": request.sampling.prediction = .sample
                 case let other: throw unable("\(node.name) samples as \"\(Self.short(other))\", which is not followed")
                 }
-                if case .bool(true)? = node.inputs["zsnr"] { request.tuning.zeroSNR = true }
+                if case .bool(true)? = node.inputs["zsnr"] { request.sampling.tuning.zeroSNR = true }
                 node = try self.node(linked: "model", of: node)
             default: throw notFollowed(node)
             }

@@ -67,7 +67,7 @@ struct ComfyUIWorkflow {
     /// The request of the picture.
     ///
     /// - Throws: `LimnError` that names a node which is not followed
-    mutating func stored() throws -> StoredRequest {
+    mutating func stored() throws -> PictureRecord {
         let sampler = try samplerNode()
         var request = Request(prompt: "")
         request.likeness = .comfyui
@@ -79,13 +79,15 @@ struct ComfyUIWorkflow {
             throw unable("prompt and negative prompt have different layers of CLIP")
         }
         (request.prompt, request.negativePrompt) = (positive.text, negative.text)
-        request.clipSkip = positive.clipSkip
-        (request.originalSize, request.crop, request.targetSize) = (positive.original, positive.crop, positive.target)
+        request.text.clipSkip = positive.clipSkip
+        (request.conditions.originalSize, request.conditions.crop, request.conditions.targetSize) = (
+            positive.original, positive.crop, positive.target
+        )
         try readLatents(try node(linked: "latent_image", of: sampler), &request)
         let (model, tags) = try readModel(try node(linked: "model", of: sampler), &request)
         if !tags.isEmpty { request.prompt = ([request.prompt] + tags).joined(separator: " ") }
-        var stored = StoredRequest(request, model: model, fingerprint: "", precision: nil)
-        (stored.version, stored.fingerprint, stored.count) = (nil, nil, request.count)
+        var stored = PictureRecord(request)
+        stored.model = model
         return stored
     }
 
@@ -123,9 +125,9 @@ struct ComfyUIWorkflow {
         guard let sampler = OtherSampler(name) else {
             throw LimnError("\(path): the sampler \"\(Self.short(name))\" of \(node.name) is not known here")
         }
-        (request.sampler, request.solver.type) = (sampler.sampler.rawValue, sampler.solverType)
+        (request.sampler, request.sampling.solver.type) = (sampler.sampler.rawValue, sampler.solverType)
         // Whose noise on the way is drawn on a GPU; else this sampler's is a CPU's.
-        if sampler.drawsOnGPU { request.generator = "cuda" }
+        if sampler.drawsOnGPU { request.seeds.generator = "cuda" }
         let schedule = try string("scheduler", of: node)
         guard let known = try? ScheduleName(named: schedule), known.spacesSigmas else {
             throw unable("the scheduler \"\(Self.short(schedule))\" of \(node.name) is not known here")
@@ -136,7 +138,7 @@ struct ComfyUIWorkflow {
             guard (0...1).contains(denoise) else {
                 throw unable("\(node.name) has a denoise of \(denoise), not 0 to 1")
             }
-            request.strength = denoise
+            request.source.strength = denoise
             return
         }
         guard try string("add_noise", of: node) == "enable",

@@ -98,7 +98,7 @@ struct Denoiser {
             func evaluator(_ conditioning: Conditioning, blank: Int = 0) throws -> Evaluator {
                 if let evaluator = known[ObjectIdentifier(conditioning)] { return evaluator }
                 let evaluator = try Evaluator(
-                    unet: phase.unet, conditioning: conditioning, cacheInterval: job.request.cacheInterval,
+                    unet: phase.unet, conditioning: conditioning, cacheInterval: job.request.sampling.cacheInterval,
                     extra: extra, blank: blank, shape: shape, compute: compute)
                 known[ObjectIdentifier(conditioning)] = evaluator
                 return evaluator

@@ -46,7 +46,7 @@ extension Model {
     /// Denoising steps that suit the model where nobody asks for others: 25, or a few for models that were distilled
     /// to draw in so many (LCM: 4, SDXL Turbo: 1). `Request.steps` does not know the model and is 25.
     public nonisolated func usualSteps(for request: Request) -> Int {
-        let own = request.initImage == nil ? usualStepCounts.text : usualStepCounts.picture
+        let own = request.source.picture == nil ? usualStepCounts.text : usualStepCounts.picture
         // A distilled model wants as few steps in every program.
         return own == Request(prompt: "").steps ? request.likeness.habits.steps ?? own : own
     }

@@ -158,7 +158,7 @@ extension Model {
         var image = try Image(
             signed: decoded.buffer, width: job.width, height: job.height, cuts: job.habits.cutsPixels)
         if let mask = job.mask, let original = job.initImage, job.habits.pastes != .nothing {
-            var soft = try mask.blurred(sigma: job.request.maskBlur)
+            var soft = try mask.blurred(sigma: job.request.source.maskBlur)
             if job.habits.pastes == .doubled { soft = soft.doubled() }
             image = try soft.composite(original: original, painted: image)
         }

@@ -34,8 +34,8 @@ public struct EmbeddingFolder: Sendable {
     ///
     /// - Throws: `LimnError` for prompts that cannot be read
     public func files(for request: Request) throws -> [String] {
-        let texts = [request.prompt, request.negativePrompt] + [request.morph?.prompt].compactMap(\.self)
-        let style = request.promptStyle ?? request.likeness.habits.style
+        let texts = [request.prompt, request.negativePrompt] + [request.text.morph?.prompt].compactMap(\.self)
+        let style = request.text.style ?? request.likeness.habits.style
         if style == .comfyui {
             do {
                 return try texts.flatMap { try ComfyMarker.names(in: $0).compactMap(file(named:)) }
@@ -83,7 +83,7 @@ extension Model {
         var used: Set<Int> = []
         var styles: Set<PromptStyle> = []
         for request in requests {
-            let style = request.promptStyle ?? request.likeness.habits.style
+            let style = request.text.style ?? request.likeness.habits.style
             styles.insert(style)
             guard let texts = try? texts(of: request) else { return ([], []) }
             for text in texts {

@@ -2,7 +2,7 @@ import Images
 
 /// How another program's picture was made, as its text chunks tell.
 struct ForeignRecord {
-    let stored: StoredRequest
+    let stored: PictureRecord
     /// What is not followed, in sentences.
     let notes: [String]
     /// For people.
@@ -24,15 +24,19 @@ struct ForeignRecord {
             return
         }
         if let parameters {
-            let fields = PictureParameters(parsing: StoredRequest.withoutJSON(parameters))
+            let fields = PictureParameters(parsing: PictureRecord.withoutJSON(parameters))
             if let record = try PlainRecord.inParameters(parameters, isWebUI: !fields.fields.isEmpty, path: path) {
                 (stored, notes) = try record.stored(path: path)
                 program = record.program
                 return
             }
-            (stored, notes) = try StoredRequest.read(fields, path: path)
-            program = stored.likeness == .sdcpp ? "stable-diffusion.cpp" : stored.likeness == nil ? "limn" : "the webui"
-            embeddingNames = StoredRequest.embeddingNames(fields)
+            (stored, notes) = try PictureRecord.read(fields, path: path)
+            switch stored.request.likeness {
+            case .sdcpp: program = "stable-diffusion.cpp"
+            case .diffusers: program = "limn"
+            case .webui, .comfyui: program = "the webui"
+            }
+            embeddingNames = PictureRecord.embeddingNames(fields)
             self.text = parameters
             return
         }
@@ -53,7 +57,7 @@ struct ForeignRecord {
     /// save pictures.
     private static func followed(
         _ workflow: String, _ path: String, hasParameters: Bool
-    ) throws -> (stored: StoredRequest, notes: [String])? {
+    ) throws -> (stored: PictureRecord, notes: [String])? {
         do {
             var read = try ComfyUIWorkflow(parsing: workflow, path: path)
             return (try read.stored(), read.notes)

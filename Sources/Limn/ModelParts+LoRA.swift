@@ -1,5 +1,6 @@
 import Checkpoints
 import FoundationEssentials
+import Platform
 
 extension ModelParts {
     /// The same parts, whose weights are changed by LoRAs when they are read.

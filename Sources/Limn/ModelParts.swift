@@ -1,6 +1,7 @@
 import Checkpoints
 import Layers
 import Models
+import Platform
 import Synchronization
 import Tensors
 

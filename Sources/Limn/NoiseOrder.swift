@@ -38,7 +38,7 @@ extension PreparedRequest {
 
     /// The picture's part of the noise of its batch.
     private func shared(_ generator: any NoiseGenerator, _ own: Request, _ count: Int) throws -> any NoiseGenerator {
-        guard let place = own.place, place.count > 1 else { return generator }
+        guard let place = own.seeds.place, place.count > 1 else { return generator }
         let most = BatchPart.most / max(count, 1)
         guard place.count <= most else {
             throw LimnError(
@@ -50,10 +50,12 @@ extension PreparedRequest {
 
     /// The path of a picture's noise, if samplers of an SDE are to follow one.
     func brownianPath(_ own: Request) -> BrownianSeed? {
-        guard request.tuning.brownianNoise ?? habits.brownianNoise.contains(request.sampler ?? "") else { return nil }
+        guard request.sampling.tuning.brownianNoise ?? habits.brownianNoise.contains(request.sampler ?? "") else {
+            return nil
+        }
         var seed = BrownianSeed(generator, seed: own.seed ?? 0)
         seed.highest = pathStart
-        if let place = own.place { seed.part = (place.index, place.count) }
+        if let place = own.seeds.place { seed.part = (place.index, place.count) }
         return seed
     }
 }

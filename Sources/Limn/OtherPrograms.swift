@@ -3,7 +3,7 @@ import Sampling
 
 // What other programs' `parameters` say, beyond what all of them do.
 
-extension StoredRequest {
+extension PictureRecord {
     /// The program that a text comes from.
     static func likeness(of parameters: PictureParameters) -> Likeness? {
         if let own = parameters["Like"].flatMap(Likeness.init(rawValue:)) { return own }
@@ -23,28 +23,20 @@ extension StoredRequest {
     ///
     /// - Returns: what is not as the text has it, in sentences
     mutating func readWebUI(_ fields: inout FieldReader, path: String) -> [String] {
-        var options = WebUIOptions()
-        options.noiseSeedDelta = fields.value("ENSD") { UInt64($0) }
-        if options.noiseSeedDelta == 0 { options.noiseSeedDelta = nil }
-        if fields.isTrue("SGM noise multiplier") { options.usesSGMNoise = true }
-        if fields.isTrue("Discard penultimate sigma") { options.leavesOutPenultimate = true }
-        options.noiseMultiplier = fields.double("Noise multiplier")
-        options.maskedContent = fields.value("Masked content", MaskedContent.init(rawValue:))
-        webUI = options == WebUIOptions() ? nil : options
         let other = fields.float("Eta DDIM")
-        eta = eta ?? other
+        request.sampling.eta = request.sampling.eta ?? other
         // Schedules of samplers' own are written down; where none is, σ are k-diffusion's.
-        if schedule == nil, fields.text("Schedule type") == nil,
-            let sampler = sampler.flatMap(SamplerName.init(rawValue:)), sampler.takesSchedule
+        if request.schedule == nil, fields.text("Schedule type") == nil,
+            let sampler = request.sampler.flatMap(SamplerName.init(rawValue:)), sampler.takesSchedule
         {
-            schedule = "normal"
+            request.schedule = "normal"
         }
         // With the second pass over an enlarged picture, the strength is that pass's.
-        if fields.keys.contains(where: { $0.hasPrefix("Hires ") }) { strength = nil }
+        if fields.keys.contains(where: { $0.hasPrefix("Hires ") }) { request.source.strength = nil }
         readFirstPass(&fields)
         // Its API writes one for pictures from text too, which begin with nothing else than noise.
-        guard strength == 0 else { return [] }
-        strength = nil
+        guard request.source.strength == 0 else { return [] }
+        request.source.strength = nil
         return [
             "\(path) says a denoising strength of 0, with which a picture would stay as it is; it is drawn from text "
                 + "(-i and --strength draw from a picture)"
@@ -55,24 +47,26 @@ extension StoredRequest {
     /// it, or 0 for one of about 512×512 pixels, in steps of 64.
     private mutating func readFirstPass(_ fields: inout FieldReader) {
         guard let text = fields.text("First pass size") else { return }
-        strength = nil
+        request.source.strength = nil
         fields.refuse("First pass size")
-        if let size = Self.size(text) {
-            (width, height) = (size.width, size.height)
-        } else if let side = width, let other = height, (1...16384).contains(side), (1...16384).contains(other) {
+        if let size = PixelSize(fieldText: text) {
+            (request.width, request.height) = (size.width, size.height)
+        } else if let side = request.width, let other = request.height, (1...16384).contains(side),
+            (1...16384).contains(other)
+        {
             let scale = (512 * 512 / Double(side * other)).squareRoot()
             func first(_ side: Int) -> Int { Int((scale * Double(side) / 64).rounded(.up)) * 64 }
-            (width, height) = (first(side), first(other))
+            (request.width, request.height) = (first(side), first(other))
         }
     }
 
     /// Reads what only stable-diffusion.cpp writes.
     mutating func readSDCPP(_ fields: inout FieldReader) {
-        if let name = fields.text("Sampler"), name.hasPrefix("ddim_trailing") { sampler = "ddim" }
+        if let name = fields.text("Sampler"), name.hasPrefix("ddim_trailing") { request.sampler = "ddim" }
         // Infinity stands for the sampler's own.
-        if let value = eta, !value.isFinite { eta = nil }
+        if let value = request.sampling.eta, !value.isFinite { request.sampling.eta = nil }
         // It is that of a second pass; that of the picture's own is not written.
-        strength = nil
+        request.source.strength = nil
         // Of models that take it as an input, which none here does.
         fields.pass(["Guidance"])
     }

@@ -42,7 +42,7 @@ struct PlainRecord {
     /// The request of the picture, and what is not followed, in sentences.
     ///
     /// - Throws: `LimnError` if it has no plain prompt
-    func stored(path: String) throws -> (StoredRequest, notes: [String]) {
+    func stored(path: String) throws -> (PictureRecord, notes: [String]) {
         var reader = Reader(values.map { (Self.folded($0.key), $0.value) })
         guard let prompt = reader.text(Self.promptKeys) else {
             throw LimnError(
@@ -51,7 +51,7 @@ struct PlainRecord {
         }
         var request = Request(prompt: prompt)
         request.likeness = likeness ?? .diffusers
-        request.promptStyle = style
+        request.text.style = style
         request.negativePrompt = reader.text(Self.negativeKeys) ?? ""
         request.seed = reader.number(["seed"]).flatMap { UInt64(exactly: $0) } ?? reader.largeNumber(["seed"])
         if request.seed == nil { reader.leave(["seed"]) }
@@ -64,9 +64,8 @@ struct PlainRecord {
         readSize(&reader, &request)
         var notes = readSampler(&reader, &request, path)
         let model = reader.name(Self.modelKeys)
-        var stored = StoredRequest(request, model: "", fingerprint: "", precision: nil)
-        (stored.version, stored.fingerprint, stored.model) = (nil, nil, model.map(Self.stem))
-        stored.likeness = likeness
+        var stored = PictureRecord(request)
+        stored.model = model.map(Self.stem)
         notes.insert(
             "\(path) was drawn by \(program), of whose record the prompts, the seed, the steps, the guidance scale, the "
                 + "sampler and the size are followed; the picture may be another", at: 0)
@@ -99,8 +98,8 @@ struct PlainRecord {
         if let name = reader.text(samplerKeys), !name.isEmpty {
             if let found = OtherSampler(name) {
                 (request.sampler, request.schedule) = (found.sampler.rawValue, found.schedule?.rawValue)
-                request.solver.type = found.solverType
-                if found.drawsOnGPU, likeness == .comfyui { request.generator = "cuda" }
+                request.sampling.solver.type = found.solverType
+                if found.drawsOnGPU, likeness == .comfyui { request.seeds.generator = "cuda" }
             } else {
                 notes.append(
                     "\(path): the sampler \"\(ComfyUIWorkflow.short(name))\" is not known here, so "

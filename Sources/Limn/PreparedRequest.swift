@@ -65,11 +65,13 @@ struct PreparedRequest {
         self.habits = habits
         func usage(_ text: String) -> LimnError { LimnError(text, isUsage: true) }
         let edits = description.input == .picture
-        kind = request.initImage == nil ? .text : request.mask != nil ? .inpainting : edits ? .editing : .picture
-        if request.mask != nil, request.initImage == nil {
+        kind =
+            request.source.picture == nil
+            ? .text : request.source.mask != nil ? .inpainting : edits ? .editing : .picture
+        if request.source.mask != nil, request.source.picture == nil {
             throw usage("a mask needs the picture that it belongs to: give it with -i")
         }
-        if request.strength != nil, request.initImage == nil {
+        if request.source.strength != nil, request.source.picture == nil {
             throw usage("a strength needs a picture to start from: give it with -i")
         }
         try Self.checkKind(kind, request, description)
@@ -77,58 +79,41 @@ struct PreparedRequest {
         guard (1...most).contains(request.count) else {
             throw usage("\(request.count) pictures are not possible; ask for 1 to \(most)")
         }
-        guard (0...512).contains(request.maskBlur) else {
-            throw usage("a mask blur of \(request.maskBlur) pixels is out of range; give 0 to 512")
-        }
-        guard (0...1).contains(request.guidanceRescale) else {
-            throw usage("a guidance rescale of \(request.guidanceRescale) is out of range; give 0 to 1")
-        }
+        try RequestField.checkRanges(of: request)
         try Self.checkConditions(request, description, hasRefiner: hasRefiner)
         guidanceScale =
             request.guidanceScale ?? description.guidanceScale ?? habits.guidanceScale ?? description.usualGuidance
-        guard guidanceScale.isFinite, (0...1000).contains(guidanceScale) else {
-            throw usage("a guidance scale of \(guidanceScale) is out of range; give 0 to 1000, 1 for none")
-        }
-        imageGuidanceScale = request.imageGuidanceScale ?? 1.5
-        guard imageGuidanceScale.isFinite, (0...1000).contains(imageGuidanceScale) else {
-            throw usage("an image guidance scale of \(imageGuidanceScale) is out of range; give 0 to 1000, 1.5 or so")
-        }
+        imageGuidanceScale = request.guidance.imageScale ?? 1.5
         let chosen = try SamplerChoice(request, habits, scheduler)
         readsUnconditional = chosen.runs?.readsUnconditional == true
         guidance = try GuidancePlan(
             request, scale: guidanceScale, pictureScale: imageGuidanceScale, description: description,
             hasRefiner: hasRefiner, isAlwaysGuided: readsUnconditional)
-        guard (1...1000).contains(request.cacheInterval) else {
-            throw usage("a cache interval of \(request.cacheInterval) is out of range; give 1 to 1000, 1 for none")
-        }
-        clipSkip = try description.clipSkip(request.clipSkip, habits.clipSkip)
-        let refinerStart = request.refinerStart ?? 0.8
-        guard hasRefiner || request.refinerStart == nil else {
+        clipSkip = try description.clipSkip(request.text.clipSkip, habits.clipSkip)
+        let refinerStart = request.conditions.refinerStart ?? 0.8
+        guard hasRefiner || request.conditions.refinerStart == nil else {
             throw usage("there is no refiner that could start: give one with --refiner")
-        }
-        guard (0...1).contains(refinerStart) else {
-            throw usage("a refiner's start of \(refinerStart) is out of range; give 0 to 1, usually 0.8")
         }
         // As diffusers cuts: at a timestep, so that it is the noise that decides, not the number of steps.
         let train = Double(scheduler.numTrainTimesteps)
         refinedBelow = hasRefiner ? Float((train - refinerStart * train).rounded(.toNearestOrEven)) : -.infinity
         (width, height) = try Self.size(request, description)
-        generator = try request.generator.map { try GeneratorName(named: $0) } ?? chosen.generator
-        request.generator = generator.rawValue
-        request.promptStyle = request.promptStyle ?? habits.style
+        generator = try request.seeds.generator.map { try GeneratorName(named: $0) } ?? chosen.generator
+        request.seeds.generator = generator.rawValue
+        request.text.style = request.text.style ?? habits.style
         var scheduler = scheduler
-        if let prediction = request.prediction { scheduler.predictionType = prediction.type }
-        scheduler = try request.tuning.applied(to: scheduler)
+        if let prediction = request.sampling.prediction { scheduler.predictionType = prediction.type }
+        scheduler = try request.sampling.tuning.applied(to: scheduler)
         parameterization = Parameterization(scheduler)
         var settings = SamplerSettings(
-            steps: request.steps, schedule: chosen.schedule, sigmas: request.tuning.sigmas,
-            eta: request.eta ?? chosen.eta,
+            steps: request.steps, schedule: chosen.schedule, sigmas: request.sampling.tuning.sigmas,
+            eta: request.sampling.eta ?? chosen.eta,
             family: description.isXL ? .stableDiffusionXL : .stableDiffusion, config: scheduler)
-        try request.tuning.apply(to: &settings)
-        settings.solver = request.solver.settings
+        try request.sampling.tuning.apply(to: &settings)
+        settings.solver = request.sampling.solver.settings
         let askedSteps = settings.steps
         try Self.checkLikeness(request, kind)
-        let strength = request.strength ?? habits.usualStrength ?? (kind == .inpainting ? 1 : 0.75)
+        let strength = request.source.strength ?? habits.usualStrength ?? (kind == .inpainting ? 1 : 0.75)
         let startsFromPicture = kind == .picture || kind == .inpainting
         var part = RunConventions.Part.all
         if startsFromPicture, settings.steps > 0 {
@@ -165,29 +150,29 @@ struct PreparedRequest {
             )
         }
 
-        initImage = try request.initImage.map { [width, height] in
+        initImage = try request.source.picture.map { [width, height] in
             try $0.image.composited().fitted(width: width, height: height)
         }
         mask = try Self.mask(request, width: width, height: height)
-        try Self.check(request.latents, request: request, description: description, width: width, height: height)
-        if request.latents != nil, startsFromPicture {
+        try Self.check(request.source.latents, request: request, description: description, width: width, height: height)
+        if request.source.latents != nil, startsFromPicture {
             throw usage("--latents is the starting noise of a picture from text; leave out -i, or the latents")
         }
 
         try Self.checkSeeds(request, description)
         request.seed = request.seed ?? UInt64.random(in: 0..<1 << 32)
-        if let variation = request.variation {
+        if let variation = request.seeds.variation {
             let seed = variation.seed ?? UInt64.random(in: 0..<1 << 32)
-            request.variation =
+            request.seeds.variation =
                 variation.strength == 0 ? nil : Variation(seed: seed, strength: variation.strength)
         }
         (request.width, request.height, request.guidanceScale) = (width, height, guidanceScale)
         request.sampler = chosen.sampler?.rawValue
         request.schedule = chosen.schedule?.rawValue
-        request.eta = settings.eta
-        if startsFromPicture { request.strength = strength }
-        if hasRefiner { request.refinerStart = refinerStart }
-        if edits { request.imageGuidanceScale = imageGuidanceScale }
+        request.sampling.eta = settings.eta
+        if startsFromPicture { request.source.strength = strength }
+        if hasRefiner { request.conditions.refinerStart = refinerStart }
+        if edits { request.guidance.imageScale = imageGuidanceScale }
         let tiling = VAETiling()
         let factor = description.vae.factor
         request.vaeTiling =
@@ -210,11 +195,11 @@ struct PreparedRequest {
             guard kind == .editing else {
                 throw usage("changes pictures as the prompt says: give it one with -i, and no mask")
             }
-            guard request.strength == nil else {
+            guard request.source.strength == nil else {
                 throw usage("always starts from noise: leave out the strength, and set --image-cfg-scale instead")
             }
         }
-        if request.imageGuidanceScale != nil, description.input != .picture {
+        if request.guidance.imageScale != nil, description.input != .picture {
             throw usage("does not see a picture beside the latents, so it has no image guidance scale")
         }
     }
@@ -236,33 +221,32 @@ struct PreparedRequest {
         _ request: Request, _ description: ModelDescription, hasRefiner: Bool
     ) throws {
         func usage(_ text: String) -> LimnError { LimnError(text, isUsage: true) }
-        let sizes = [request.originalSize, request.targetSize].compactMap(\.self)
-        if !sizes.isEmpty || request.crop != nil, !description.isXL {
+        let sizes = [request.conditions.originalSize, request.conditions.targetSize].compactMap(\.self)
+        if !sizes.isEmpty || request.conditions.crop != nil, !description.isXL {
             throw usage(
                 "\(description.name) is no Stable Diffusion XL model: it knows no original size, crop and target size")
         }
         for size in sizes where !(1...largestSide).contains(size.width) || !(1...largestSide).contains(size.height) {
             throw usage("an original or target size is 1 to \(largestSide) pixels on each side")
         }
-        if let crop = request.crop, !(0...largestSide).contains(crop.top) || !(0...largestSide).contains(crop.left) {
+        if let crop = request.conditions.crop,
+            !(0...largestSide).contains(crop.top) || !(0...largestSide).contains(crop.left)
+        {
             throw usage("a crop is 0 to \(largestSide) pixels from the top and from the left")
         }
         // A refiner is told them too.
-        let scores = [request.aestheticScore, request.negativeAestheticScore].compactMap(\.self)
+        let scores = [request.conditions.aestheticScore, request.conditions.negativeAestheticScore].compactMap(\.self)
         if !scores.isEmpty, description.sizeConditionCount != 5, !hasRefiner {
             throw usage("\(description.name) is no refiner of Stable Diffusion XL: it knows no aesthetic score")
-        }
-        for score in scores where !(0...100).contains(score) {
-            throw usage("an aesthetic score of \(score) is out of range; give 0 to 100, usually 1 to 10")
         }
     }
 
     private static func checkSeeds(_ request: Request, _ description: ModelDescription) throws {
         func usage(_ text: String) -> LimnError { LimnError(text, isUsage: true) }
-        if let strength = request.variation?.strength, !(0...1).contains(strength) {
+        if let strength = request.seeds.variation?.strength, !(0...1).contains(strength) {
             throw usage("a variation's strength of \(strength) is out of range; give 0 to 1")
         }
-        if let size = request.seedSize {
+        if let size = request.seeds.size {
             let multiple = description.vae.factor
             for side in [size.width, size.height]
             where !(multiple...largestSide).contains(side) || side % multiple != 0 {
@@ -271,10 +255,10 @@ struct PreparedRequest {
                         + "multiples of \(multiple), at most \(largestSide)")
             }
         }
-        if let amount = request.morph?.amount, !(0...1).contains(amount) {
+        if let amount = request.text.morph?.amount, !(0...1).contains(amount) {
             throw usage("a morph's amount of \(amount) is out of range; give 0 to 1")
         }
-        if request.latents != nil, request.variation != nil || request.seedSize != nil {
+        if request.source.latents != nil, request.seeds.variation != nil || request.seeds.size != nil {
             throw usage("starting noise is given, so a seed's variation or size has no use; leave one of them out")
         }
     }
@@ -283,14 +267,14 @@ struct PreparedRequest {
     func alone(_ index: Int) throws -> Request {
         var own = request
         own.count = 1
-        if let seed = own.variation?.seed {
-            own.variation?.seed = seed &+ UInt64(index)
+        if let seed = own.seeds.variation?.seed {
+            own.seeds.variation?.seed = seed &+ UInt64(index)
         } else if habits.sharesNoise {
-            if request.count > 1 { own.place = BatchPlace(index: index, count: request.count) }
+            if request.count > 1 { own.seeds.place = BatchPlace(index: index, count: request.count) }
         } else {
             own.seed = (request.seed ?? 0) &+ UInt64(index)
         }
-        own.latents = try request.latents?.alone(index)
+        own.source.latents = try request.source.latents?.alone(index)
         return own
     }
 
@@ -299,7 +283,7 @@ struct PreparedRequest {
         let multiple = description.vae.factor
         let own = description.unet.sampleSize * multiple
         var (width, height) = (request.width ?? own, request.height ?? own)
-        if let picture = request.initImage, request.width == nil, request.height == nil {
+        if let picture = request.source.picture, request.width == nil, request.height == nil {
             // The picture's shape, its shorter side brought to the model's own size, the longer at most four times
             // that; both rounded to the multiple.
             let shorter = Double(min(picture.width, picture.height))
@@ -321,7 +305,7 @@ struct PreparedRequest {
     }
 
     private static func mask(_ request: Request, width: Int, height: Int) throws -> Mask? {
-        guard let picture = request.mask, let initImage = request.initImage else { return nil }
+        guard let picture = request.source.mask, let initImage = request.source.picture else { return nil }
         guard (picture.width, picture.height) == (initImage.width, initImage.height) else {
             throw LimnError(
                 "the mask is \(picture.width)×\(picture.height) pixels, but the picture it belongs to is "

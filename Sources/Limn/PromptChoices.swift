@@ -32,7 +32,9 @@ public struct PromptChoices: Sendable {
             var own = request
             own.seed = seed &+ UInt64(index)
             own.count = 1
-            if let latents = request.latents, latents.batch == request.count { own.latents = try latents.alone(index) }
+            if let latents = request.source.latents, latents.batch == request.count {
+                own.source.latents = try latents.alone(index)
+            }
             var random = ChoiceRandom(state: own.seed ?? 0)
             own.prompt = try choose { try prompt.text { random.next() } }
             own.negativePrompt = try choose { try negative.text { random.next() } }
@@ -68,8 +70,8 @@ public struct PromptChoices: Sendable {
     private func note(
         _ prompt: PromptTemplate, _ negative: PromptTemplate, _ request: Request, in own: inout Request
     ) {
-        if prompt.hasChoices { own.promptTemplate = request.prompt }
-        if negative.hasChoices { own.negativePromptTemplate = request.negativePrompt }
+        if prompt.hasChoices { own.text.template = request.prompt }
+        if negative.hasChoices { own.text.negativeTemplate = request.negativePrompt }
     }
 
     private func templates(_ request: Request) throws -> (PromptTemplate, PromptTemplate) {

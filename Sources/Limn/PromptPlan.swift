@@ -35,10 +35,10 @@ struct PromptPlan: Sendable {
     ///     a change then comes after a part of all steps of the request, and an evaluation later, for the first is 0 there
     /// - Throws: `LimnError` for signs that cannot be what is meant
     init(_ request: Request, steps: Int, evaluations: Int? = nil) throws {
-        let style = request.promptStyle ?? request.likeness.habits.style
+        let style = request.text.style ?? request.likeness.habits.style
         do {
             try self.init(
-                request.prompt, request.negativePrompt, target: request.morph?.prompt,
+                request.prompt, request.negativePrompt, target: request.text.morph?.prompt,
                 isWebUI: style == .webui, steps: max(1, evaluations.map { request.steps * $0 } ?? steps),
                 evaluations: evaluations)
         } catch let error as PromptError {

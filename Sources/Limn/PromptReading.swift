@@ -162,8 +162,8 @@ final class PromptReader {
         _ job: PreparedRequest, _ description: ModelDescription, _ readers: [TextReader], _ compute: Compute
     ) {
         (self.readers, self.description, self.compute) = (readers, description, compute)
-        style = job.request.promptStyle ?? .plain
-        emphasis = job.request.emphasis ?? style.ownEmphasis
+        style = job.request.text.style ?? .plain
+        emphasis = job.request.text.emphasis ?? style.ownEmphasis
     }
 
     /// - Parameter texts: the last `positives` of them are put together, and brought to one length as the webui does, by
@@ -215,7 +215,7 @@ extension ModelDescription {
             spoken.insert(SpokenText(name: "negative prompt", text: stage.negative, clipSkip: layer), at: 0)
         }
         var read: ReadTexts
-        if let target, let morph = job.request.morph {
+        if let target, let morph = job.request.text.morph {
             read = try reader.read(spoken + [target], positives: positives + 1, tell: tell)
             read = try read.withLastMorphed(Float(morph.amount))
         } else {
@@ -266,10 +266,11 @@ extension PreparedRequest {
     /// What an XL model is told of the picture's size: original height and width, crop's top and left, and the target's
     /// height and width; its refiner an aesthetic score in place of the last two.
     func sizeConditions(count: Int, isNegative: Bool) -> [Float] {
-        let original = request.originalSize ?? PixelSize(width: width, height: height)
-        let target = request.targetSize ?? PixelSize(width: width, height: height)
-        let crop = request.crop ?? PictureCrop(top: 0, left: 0)
-        let score = isNegative ? request.negativeAestheticScore ?? 2.5 : request.aestheticScore ?? 6
+        let original = request.conditions.originalSize ?? PixelSize(width: width, height: height)
+        let target = request.conditions.targetSize ?? PixelSize(width: width, height: height)
+        let crop = request.conditions.crop ?? PictureCrop(top: 0, left: 0)
+        let score =
+            isNegative ? request.conditions.negativeAestheticScore ?? 2.5 : request.conditions.aestheticScore ?? 6
         let last = count == 5 ? [score] : [Float(target.height), Float(target.width)]
         return [Float(original.height), Float(original.width), Float(crop.top), Float(crop.left)] + last
     }

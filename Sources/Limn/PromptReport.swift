@@ -49,7 +49,7 @@ public struct PromptReport: Sendable, Encodable {
     ) throws {
         guard (1...1000).contains(steps) else { throw LimnError("give 1 to 1000 steps, not \(steps)", isUsage: true) }
         var request = Request(prompt: prompt)
-        request.promptStyle = style
+        request.text.style = style
         let plan = try PromptPlan(request, steps: steps)
         let (description, tokenizers) = try withLimnErrors {
             // Weights are not looked at, so it does not matter whether some are left over.

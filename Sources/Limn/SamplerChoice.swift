@@ -36,7 +36,8 @@ struct SamplerChoice {
         isFollowed =
             habits.conventions != nil && scheduler.sigmaData == nil
             && runs.map { habits.samplers.contains($0.rawValue) } == true
-        if isFollowed, let sampler, schedule == nil, request.tuning.sigmas == nil, runs?.takesSchedule == true {
+        if isFollowed, let sampler, schedule == nil, request.sampling.tuning.sigmas == nil, runs?.takesSchedule == true
+        {
             schedule = ScheduleName(rawValue: habits.schedules[sampler.rawValue] ?? "normal")
         }
         let meant = schedule.flatMap { habits.meantSchedules[$0.rawValue] }.flatMap(ScheduleName.init(rawValue:))
@@ -105,16 +106,13 @@ extension PreparedRequest {
                 "ENSD, SGM noise, the next-to-last σ, the noise multiplier and masked content are settings of the webui: "
                     + "give --like webui, or leave them out")
         }
-        if let multiplier = webUI.noiseMultiplier {
-            guard (0...2).contains(multiplier) else {
-                throw usage("a noise multiplier of \(multiplier) is out of range; give 0 to 2, 1 for none")
-            }
+        if webUI.noiseMultiplier != nil {
             guard kind != .text else {
                 throw usage(
                     "the webui's noise multiplier is for the noise on a picture: give one with -i, or leave it out")
             }
         }
-        if request.likeness == .comfyui, request.tuning.sigmas != nil, (request.strength ?? 1) < 1 {
+        if request.likeness == .comfyui, request.sampling.tuning.sigmas != nil, (request.source.strength ?? 1) < 1 {
             throw usage(
                 "ComfyUI makes a strength of more steps, of which there are none beside --sigmas: leave one out")
         }
@@ -124,10 +122,7 @@ extension PreparedRequest {
         if webUI.maskedContent != nil, kind != .inpainting {
             throw usage("masked content needs a mask: give one with --mask")
         }
-        if let delta = webUI.noiseSeedDelta, delta > 1 << 32 {
-            throw usage("an eta noise seed delta of \(delta) is out of range; give 0 to \(1 << 32)")
-        }
-        guard let place = request.place else { return }
+        guard let place = request.seeds.place else { return }
         guard request.likeness == .comfyui, (1...4096).contains(place.count), (0..<place.count).contains(place.index)
         else {
             throw usage("a place in a batch is one of ComfyUI's, of at most 4096 pictures, counted from 0")

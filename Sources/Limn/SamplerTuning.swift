@@ -3,7 +3,7 @@ import Sampling
 /// Settings of the noise and of samplers that few pictures need. What is nil is left to the model and the sampler.
 ///
 ///     request.sampler = "heun"
-///     request.tuning.churn = 10
+///     request.sampling.tuning.churn = 10
 public struct SamplerTuning: Sendable, Equatable, Codable {
     /// Noise levels by hand, instead of a number of steps and a schedule: falling, 1000 at most. The 0 that a run ends
     /// at may be left out.

@@ -5,7 +5,7 @@ extension Request {
     /// What the sampler has no use for is an error.
     ///
     ///     request.sampler = "unipc"
-    ///     request.solver.order = 3
+    ///     request.sampling.solver.order = 3
     public struct Solver: Sendable, Equatable, Codable {
         /// From how many predictions a step is made, 1 to 4: deis, dpm++2m, dpm_solver, er_sde, ipndm, sa_solver, unipc and
         /// their like.

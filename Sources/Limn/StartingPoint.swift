@@ -74,7 +74,7 @@ extension Model {
         let sampler = job.sampler
         guard let picture = job.initImage, job.kind != .editing else {
             let noise: Sample
-            if let given = own.latents {
+            if let given = own.source.latents {
                 noise = Sample(given.values, in: pool)
             } else {
                 noise = startingNoise(job, own).draw(from: &generator, in: pool)
@@ -95,7 +95,7 @@ extension Model {
         if job.habits.repainting != .afterSteps {
             return try keptStartingPoint(job, own, picture, mask, pool, &generator)
         }
-        let startsFromNoise = (job.request.strength ?? 1) >= 1
+        let startsFromNoise = (job.request.source.strength ?? 1) >= 1
         var latents: Sample?
         // An inpainting model that starts from pure noise has no use for the picture's own latents.
         if !isInpainting || !startsFromNoise {
@@ -138,7 +138,7 @@ extension Model {
         kept.picture = latents
         var start = StartingPoint(latents: job.begun(latents, noise), kept: kept)
         if isInpainting {
-            let seen = try job.request.likeness == .webui ? mask.blurred(sigma: job.request.maskBlur) : mask
+            let seen = try job.request.likeness == .webui ? mask.blurred(sigma: job.request.source.maskBlur) : mask
             let told = try seen.downsampled(width: shape.width, height: shape.height)
             start.extraChannels = try maskedPicture(picture, seen, told, job, own, &generator)
         }
@@ -165,8 +165,8 @@ extension Model {
         let size = latents(job.width, job.height)
         return StartingNoise(
             job.habits.firstNoise ?? job.generator, seed: own.seed ?? 0,
-            variation: own.variation.map { ($0.seed ?? 0, $0.strength) }, size: size,
-            seedSize: own.seedSize.map { latents($0.width, $0.height) } ?? size)
+            variation: own.seeds.variation.map { ($0.seed ?? 0, $0.strength) }, size: size,
+            seedSize: own.seeds.size.map { latents($0.width, $0.height) } ?? size)
     }
 
     /// A picture's latents, scaled: a sample of them, mean + exp(logvar / 2)·noise, where the VAE gives a distribution.
@@ -227,7 +227,7 @@ extension PreparedRequest {
         switch request.likeness {
         case .diffusers: return try mask.downsampled(width: width, height: height)
         case .webui:
-            return try mask.blurred(sigma: request.maskBlur).bicubicRounded(width: width, height: height)
+            return try mask.blurred(sigma: request.source.maskBlur).bicubicRounded(width: width, height: height)
         case .comfyui: return try mask.bilinear(width: width, height: height)
         case .sdcpp: return try mask.largest(width: width, height: height)
         }

@@ -15,7 +15,7 @@ struct WordOptions: ParsableArguments {
 
     @Option(
         name: [.customShort("n"), .customLong("negative-prompt")], parsing: .unconditional,
-        help: ArgumentHelp("What to steer away from.", valueName: "prompt"))
+        help: ArgumentHelp(.negativePrompt, "prompt"))
     var negativePrompt: String?
 
     @Option(
@@ -87,13 +87,12 @@ struct StartOptions: ParsableArguments {
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("Blur of the mask's edge in pixels, 0 to 512. (default: 4)", valueName: "pixels"))
+        help: ArgumentHelp(.maskBlur, "pixels"))
     var maskBlur: Double?
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp(
-            "How far to move from the picture, 0 to 1. (default: 0.75; 1 with --mask; or as --like)", valueName: "0…1"))
+        help: ArgumentHelp(.strength, "0…1"))
     var strength: Double?
 
     @Option(
@@ -106,125 +105,98 @@ struct StartOptions: ParsableArguments {
 struct SamplingOptions: ParsableArguments {
     @Option(
         name: [.customShort("W"), .customLong("width")], parsing: .unconditional,
-        help: ArgumentHelp("Width; a multiple that the model asks for. (default: the model's own)", valueName: "pixels")
+        help: ArgumentHelp(.width, "pixels")
     )
     var width: Int?
 
     @Option(
         name: [.customShort("H"), .customLong("height")], parsing: .unconditional,
-        help: ArgumentHelp("Height, likewise.", valueName: "pixels"))
+        help: ArgumentHelp(.height, "pixels"))
     var height: Int?
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp(
-            "Denoising steps, 1 to the model's training steps, mostly 1000. (default: 25; LCM 4, SDXL Turbo 1)",
-            valueName: "count"))
+        help: ArgumentHelp(.steps, "count"))
     var steps: Int?
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp(
-            "Classifier-free guidance, 0 to 1000: how strictly to follow the prompt; 1 is off. (default: the model's, 7 for most)",
-            valueName: "scale"))
+        help: ArgumentHelp(.guidanceScale, "scale"))
     var cfgScale: Float?
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("Tames over-exposure at high guidance, 0 to 1. (default: 0)", valueName: "0…1"))
+        help: ArgumentHelp(.guidanceRescale, "0…1"))
     var guidanceRescale: Float?
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp(
-            "Part of the steps that is guided, 0 to 1; the others do half the work. (default: 1, all)",
-            valueName: "0…1"))
+        help: ArgumentHelp(.guidanceEnd, "0…1"))
     var guidanceEnd: Double?
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp(
-            """
-            Run the whole UNet every so many times, 1 to 1000; between, its outermost layers alone, which is faster and another \
-            picture. (default: 1, always)
-            """,
-            valueName: "count"))
+        help: ArgumentHelp(.cacheInterval, "count"))
     var cacheInterval: Int?
 
     @Option(
         name: [.customShort("s"), .customLong("seed")], parsing: .unconditional,
-        help: ArgumentHelp(
-            "The same seed gives the same picture; negative is random. Picture i of several has seed + i. "
-                + "(default: random, printed and stored)", valueName: "number"))
+        help: ArgumentHelp(.seed, "number"))
     var seed: Seed?
 
     @Option(
-        help: ArgumentHelp(
-            "Whose random numbers: torch, cuda or numpy. (default: torch, or as --like)", valueName: "name"))
+        help: ArgumentHelp(.generator, "name"))
     var rng: String?
 
     @Option(
         name: [.customLong("sampler"), .customLong("sampling-method")],
-        help: ArgumentHelp("See the list above. (default: the model's)", valueName: "name"),
+        help: ArgumentHelp(.sampler, "name"),
         completion: .list(Choices.samplers.map(\.name)))
     var sampler: String?
 
     @Option(
         name: [.customLong("schedule"), .customLong("scheduler")],
-        help: ArgumentHelp("How noise levels are spaced. (default: the model's)", valueName: "name"),
+        help: ArgumentHelp(.schedule, "name"),
         completion: .list(Choices.schedules.map(\.name)))
     var schedule: String?
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp(
-            "Noise added on the way, 0 to 1, for samplers that take it. (default: their own; 0 for ddim, 1 for euler_a)",
-            valueName: "0…1"))
+        help: ArgumentHelp(.eta, "0…1"))
     var eta: Float?
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp(
-            "Which layer of the text encoder to listen to: 1 is the last, 2 the one before, up to the first. (default: 1)",
-            valueName: "layer"))
+        help: ArgumentHelp(.clipSkip, "layer"))
     var clipSkip: Int?
 
     @Flag(
         inversion: .prefixedNo,
-        help: """
-            Run the VAE on tiles of 64×64 latents (512 pixels of Stable Diffusion) where the picture is larger: less \
-            memory, and a slightly different picture, for norms see a tile alone. (default: with --low-memory)
-            """)
+        help: ArgumentHelp(.vaeTiling))
     var vaeTiling: Bool?
 
     @Option(
-        help: ArgumentHelp(
-            "What the network predicts, where the model does not say it or is wrong. (default: the model's)",
-            valueName: "name"))
+        help: ArgumentHelp(.prediction, "name"))
     var prediction: Prediction?
 }
 
 struct ConditionOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp(
-            "InstructPix2Pix: how strictly to keep to the picture of -i, 0 to 1000. (default: 1.5)", valueName: "scale")
+        help: ArgumentHelp(.imageGuidanceScale, "scale")
     )
     var imageCfgScale: Float?
 
     @Option(
-        help: ArgumentHelp(
-            "SDXL: as if the picture had had this size before it was scaled. (default: its size)",
-            valueName: "width×height"))
+        help: ArgumentHelp(.originalSize, "width×height"))
     var originalSize: PixelSize?
 
     @Option(
-        help: ArgumentHelp("SDXL: as if so much had been cropped off. (default: 0,0)", valueName: "top,left"))
+        help: ArgumentHelp(.crop, "top,left"))
     var crop: PictureCrop?
 
     @Option(
-        help: ArgumentHelp(
-            "SDXL: as if the picture had been made for this size. (default: its size)", valueName: "width×height"))
+        help: ArgumentHelp(.targetSize, "width×height"))
     var targetSize: PixelSize?
 
     @Option(
@@ -234,19 +206,18 @@ struct ConditionOptions: ParsableArguments {
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("Part of the noise after which the refiner takes over. (default: 0.8)", valueName: "0…1"))
+        help: ArgumentHelp(.refinerStart, "0…1"))
     var refinerStart: Double?
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("SDXL's refiner: how beautiful, 0 to 100, usually 1 to 10. (default: 6)", valueName: "score")
+        help: ArgumentHelp(.aestheticScore, "score")
     )
     var aestheticScore: Float?
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp(
-            "SDXL's refiner: the same of what is steered away from. (default: 2.5)", valueName: "score"))
+        help: ArgumentHelp(.negativeAestheticScore, "score"))
     var negativeAestheticScore: Float?
 }
 
@@ -263,7 +234,7 @@ struct OutputOptions: ParsableArguments {
 
     @Option(
         name: .shortAndLong, parsing: .unconditional,
-        help: ArgumentHelp("How many pictures, 1 to 10000. (default: 1)", valueName: "count"))
+        help: ArgumentHelp(.count, "count"))
     var batchCount: Int?
 
     @Option(

@@ -5,33 +5,22 @@ import Limn
 struct GuidanceFlags: ParsableArguments {
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp(
-            "Part of the steps after which guidance begins; those before do half the work. (default: 0)",
-            valueName: "0…1"))
+        help: ArgumentHelp(.guidanceStart, "0…1"))
     var guidanceStart: Double?
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp(
-            "Guide only where the noise lies between these levels, such as 0.28,5.42, from 0 to 1000000; off: everywhere.",
-            valueName: "low,high"))
+        help: ArgumentHelp(.guidanceSigmas, "low,high"))
     var guidanceSigmas: String?
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp(
-            """
-            How the guidance scale goes over the run: linear:START or cosine:START, which end at --cfg-scale, or values \
-            such as 1,8,3, each 0 to 1000. (default: off, one scale)
-            """,
-            valueName: "curve"))
+        help: ArgumentHelp(.guidanceCurve, "curve"))
     var guidanceCurve: String?
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp(
-            "Perturbed-attention guidance, 0 to 100, usually 2 to 4: half as much work again. (default: 0, off)",
-            valueName: "scale"))
+        help: ArgumentHelp(.perturbedAttention, "scale"))
     var pagScale: Float?
 
     @Option(
@@ -49,40 +38,22 @@ struct GuidanceFlags: ParsableArguments {
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp(
-            "Self-attention guidance, 0 to 100, usually 0.5 to 1: half as much work again. (default: 0, off)",
-            valueName: "scale"))
+        help: ArgumentHelp(.selfAttentionScale, "scale"))
     var sagScale: Float?
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp(
-            """
-            Adaptive projected guidance, against the over-saturation of high scales: on, or what differs from \
-            eta=0,threshold=15,momentum=-0.5. (default: off)
-            """,
-            valueName: "settings"))
+        help: ArgumentHelp(.adaptiveProjection, "settings"))
     var apg: String?
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp(
-            """
-            The webui's dynamic thresholding: the scale to mimic, such as 7, and behind commas what differs from \
-            percentile=1, mode=constant, min=0, cfg-mode=constant, cfg-min=0, power=4, startpoint=mean, \
-            variability=ad, channels=separate, phi=1. (default: off)
-            """,
-            valueName: "scale,settings"))
+        help: ArgumentHelp(.dynamicThresholding, "scale,settings"))
     var dynamicThreshold: String?
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp(
-            """
-            Imagen's dynamic thresholding: the part of each prediction's values that is not clipped, such as \
-            0.995,range=4. (default: off)
-            """,
-            valueName: "0…1,settings"))
+        help: ArgumentHelp(.threshold, "0…1,settings"))
     var x0Threshold: String?
 
     /// Over what there is, such as a picture's own; "off" takes that away.

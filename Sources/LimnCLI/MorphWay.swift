@@ -37,7 +37,7 @@ struct MorphWay {
         guard request.count == 1 else {
             throw LimnError("a morph is one picture in many frames; leave out -b", isUsage: true)
         }
-        guard request.variation == nil || seeds.isEmpty else {
+        guard request.seeds.variation == nil || seeds.isEmpty else {
             throw LimnError("--to-seed and --variation-strength both mix two seeds; give one of them", isUsage: true)
         }
         let prompts = [request.prompt] + self.prompts
@@ -51,8 +51,8 @@ struct MorphWay {
             var own = request
             own.prompt = prompts[min(stretch, prompts.count - 1)]
             own.seed = seeds[min(stretch, seeds.count - 1)]
-            if stretch + 1 < prompts.count { own.morph = Morph(prompt: prompts[stretch + 1], amount: amount) }
-            if stretch + 1 < seeds.count { own.variation = Variation(seed: seeds[stretch + 1], strength: amount) }
+            if stretch + 1 < prompts.count { own.text.morph = Morph(prompt: prompts[stretch + 1], amount: amount) }
+            if stretch + 1 < seeds.count { own.seeds.variation = Variation(seed: seeds[stretch + 1], strength: amount) }
             return own
         }
     }

@@ -5,22 +5,11 @@ import Limn
 struct PromptOptions: ParsableArguments {
     @Option(
         name: .customLong("prompt-style"),
-        help: ArgumentHelp(
-            """
-            How prompts are read: plain, as they are; webui, with its weights (a:1.2), [a:b:0.4], [a|b], AND, BREAK; \
-            comfyui, with its weights; sd.cpp, with weights and BREAK. All but plain read prompts of any length. \
-            (default: plain, or as --like)
-            """,
-            valueName: "name"))
+        help: ArgumentHelp(.promptStyle, "name"))
     var style: PromptStyle?
 
     @Option(
-        help: ArgumentHelp(
-            """
-            What weights do: original (multiply, keep the mean), no-norm (multiply), comfyui (move away from the empty \
-            prompt), ignore. (default: the style's own)
-            """,
-            valueName: "name"))
+        help: ArgumentHelp(.emphasis, "name"))
     var emphasis: Emphasis?
 
     @Flag(

@@ -16,10 +16,10 @@ struct RequestBuilder {
             request = try recipe.request(initImage: initImage, mask: mask, latents: latents)
         } else {
             request = Request(prompt: "")
-            (request.initImage, request.mask, request.latents) = (initImage, mask, latents)
+            (request.source.picture, request.source.mask, request.source.latents) = (initImage, mask, latents)
         }
-        if let prompt { (request.prompt, request.promptTemplate) = (prompt, nil) }
-        if flags.words.negativePrompt != nil { request.negativePromptTemplate = nil }
+        if let prompt { (request.prompt, request.text.template) = (prompt, nil) }
+        if flags.words.negativePrompt != nil { request.text.negativeTemplate = nil }
         flags.likeness.apply(to: &request)
         apply(to: &request)
         try flags.tuning.apply(to: &request, beside: flags.sampling)
@@ -36,38 +36,38 @@ struct RequestBuilder {
             if let value { request[keyPath: path] = value }
         }
         set(\.negativePrompt, flags.words.negativePrompt)
-        set(\.promptStyle, flags.prompts.style)
-        set(\.emphasis, flags.prompts.emphasis)
-        set(\.maskBlur, flags.start.maskBlur)
-        set(\.strength, flags.start.strength)
+        set(\.text.style, flags.prompts.style)
+        set(\.text.emphasis, flags.prompts.emphasis)
+        set(\.source.maskBlur, flags.start.maskBlur)
+        set(\.source.strength, flags.start.strength)
         set(\.width, flags.sampling.width)
         set(\.height, flags.sampling.height)
         set(\.steps, flags.sampling.steps)
         set(\.guidanceScale, flags.sampling.cfgScale)
-        set(\.guidanceRescale, flags.sampling.guidanceRescale)
-        set(\.guidanceEnd, flags.sampling.guidanceEnd)
-        set(\.cacheInterval, flags.sampling.cacheInterval)
-        set(\.imageGuidanceScale, flags.conditions.imageCfgScale)
-        set(\.originalSize, flags.conditions.originalSize)
-        set(\.crop, flags.conditions.crop)
-        set(\.targetSize, flags.conditions.targetSize)
-        set(\.refinerStart, flags.conditions.refinerStart)
-        set(\.aestheticScore, flags.conditions.aestheticScore)
-        set(\.negativeAestheticScore, flags.conditions.negativeAestheticScore)
-        set(\.generator, flags.sampling.rng)
-        set(\.clipSkip, flags.sampling.clipSkip)
+        set(\.guidance.rescale, flags.sampling.guidanceRescale)
+        set(\.guidance.end, flags.sampling.guidanceEnd)
+        set(\.sampling.cacheInterval, flags.sampling.cacheInterval)
+        set(\.guidance.imageScale, flags.conditions.imageCfgScale)
+        set(\.conditions.originalSize, flags.conditions.originalSize)
+        set(\.conditions.crop, flags.conditions.crop)
+        set(\.conditions.targetSize, flags.conditions.targetSize)
+        set(\.conditions.refinerStart, flags.conditions.refinerStart)
+        set(\.conditions.aestheticScore, flags.conditions.aestheticScore)
+        set(\.conditions.negativeAestheticScore, flags.conditions.negativeAestheticScore)
+        set(\.seeds.generator, flags.sampling.rng)
+        set(\.text.clipSkip, flags.sampling.clipSkip)
         set(\.vaeTiling, flags.sampling.vaeTiling)
-        set(\.prediction, flags.sampling.prediction)
+        set(\.sampling.prediction, flags.sampling.prediction)
         set(\.count, flags.output.batchCount)
         // Several are a batch of their own.
-        if flags.output.batchCount != nil { request.place = nil }
+        if flags.output.batchCount != nil { request.seeds.place = nil }
         if let sampler = flags.sampling.sampler {
             request.sampler = sampler
             // A recipe's schedule belongs to its sampler, and so do its solver's settings; another may not take them.
-            (request.schedule, request.eta) = (nil, nil)
-            request.solver = Request.Solver()
+            (request.schedule, request.sampling.eta) = (nil, nil)
+            request.sampling.solver = Request.Solver()
         }
-        set(\.eta, flags.sampling.eta)
+        set(\.sampling.eta, flags.sampling.eta)
         flags.solver.apply(to: &request)
         set(\.schedule, flags.sampling.schedule)
         if let seed = flags.sampling.seed { request.seed = seed.number }

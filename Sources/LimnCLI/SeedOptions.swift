@@ -5,11 +5,7 @@ import Limn
 struct SeedOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp(
-            """
-            How much of another seed's noise is mixed in, 0 to 1, for pictures near that of --seed. Picture i of \
-            several then has the same seed, and variation seed + i.
-            """, valueName: "0…1"))
+        help: ArgumentHelp(.variation, "0…1"))
     var variationStrength: Double?
 
     @Option(
@@ -18,19 +14,17 @@ struct SeedOptions: ParsableArguments {
     var variationSeed: Seed?
 
     @Option(
-        help: ArgumentHelp(
-            "Draw the seed's noise at this size, and lay it into the middle: keeps a composition at another size.",
-            valueName: "width×height"))
+        help: ArgumentHelp(.seedSize, "width×height"))
     var seedResize: PixelSize?
 
     /// - Throws: `LimnError` for a second seed without a strength
     func apply(to request: inout Request) throws {
-        if let seedResize { request.seedSize = seedResize }
+        if let seedResize { request.seeds.size = seedResize }
         guard variationStrength != nil || variationSeed != nil else { return }
-        guard let strength = variationStrength ?? request.variation?.strength else {
+        guard let strength = variationStrength ?? request.seeds.variation?.strength else {
             throw LimnError("--variation-seed does nothing without --variation-strength; give 0 to 1", isUsage: true)
         }
-        let seed = variationSeed.map(\.number) ?? request.variation?.seed
-        request.variation = Variation(seed: seed, strength: strength)
+        let seed = variationSeed.map(\.number) ?? request.seeds.variation?.seed
+        request.seeds.variation = Variation(seed: seed, strength: strength)
     }
 }

@@ -45,7 +45,7 @@ struct TokenizeCommand: ParsableCommand {
     func run() throws {
         let parsed = try PromptWithLoRAs(parsing: try Arguments.prompt(prompt))
         var request = Request(prompt: parsed.prompt)
-        request.promptStyle = style ?? .plain
+        request.text.style = style ?? .plain
         let report = try PromptReport(
             of: parsed.prompt, style: style ?? .plain, steps: steps ?? 25, model: try model ?? DefaultModel.locate(),
             tokenizer: tokenizer, embeddings: try embeddings.chosen([request]).files)

@@ -38,18 +38,18 @@ import Testing
     @Test func masksThatDoNotFitAreRefused() async throws {
         let model = try await TinyModel.load()
         var request = TinyModel.request()
-        request.initImage = try TinyModel.picture { _, _ in 9 }
-        request.mask = try TinyModel.mask(32, 64) { _, _ in true }
+        request.source.picture = try TinyModel.picture { _, _ in 9 }
+        request.source.mask = try TinyModel.mask(32, 64) { _, _ in true }
         let size = await message { _ = try await model.generate(request) }
         #expect(size?.contains("32×64") == true && size?.contains("one size") == true)
-        request.mask = try TinyModel.mask { _, _ in false }
+        request.source.mask = try TinyModel.mask { _, _ in false }
         #expect(await message { _ = try await model.generate(request) }?.contains("no white") == true)
     }
 
     @Test func latentsOfAnotherShapeAreRefused() async throws {
         let model = try await TinyModel.load()
         var request = TinyModel.request()
-        request.latents = try Latents(
+        request.source.latents = try Latents(
             batch: 1, channels: 4, height: 4, width: 8, values: Array(repeating: 0, count: 128))
         #expect(await message { _ = try await model.generate(request) }?.contains("[1, 4, 4, 8]") == true)
         #expect(

@@ -40,9 +40,9 @@ import Testing
         #expect(recipe.likeness == .comfyui && recipe.modelName == "v1-5" && !recipe.isExact)
         #expect(request.prompt == "a (cat:1.2), NaN" && request.negativePrompt == "text, watermark")
         #expect(request.seed == .max && request.steps == 20 && request.guidanceScale == 8)
-        #expect(request.sampler == "euler" && request.schedule == "normal" && request.strength == nil)
+        #expect(request.sampler == "euler" && request.schedule == "normal" && request.source.strength == nil)
         #expect(request.width == 512 && request.height == 768 && request.count == 2)
-        #expect(request.clipSkip == nil && request.generator == nil && request.promptStyle == nil)
+        #expect(request.text.clipSkip == nil && request.seeds.generator == nil && request.text.style == nil)
     }
 
     @Test func whatIsWiredBetweenIsFollowed() throws {

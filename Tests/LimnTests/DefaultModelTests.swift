@@ -72,7 +72,7 @@ import Testing
         ) async throws -> [String] {
             var request = Request(prompt: "red apple")
             (request.sampler, request.schedule, request.steps) = (sampler, schedule, 4)
-            request.initImage = picture
+            request.source.picture = picture
             var found: [String] = []
             for try await event in model.events(for: request) {
                 if case .warning(let text) = event { found.append(text) }

@@ -17,7 +17,7 @@ import Testing
 
     private func request(_ prompt: String, _ style: PromptStyle) -> Request {
         var request = TinyModel.request(steps: 2)
-        (request.prompt, request.negativePrompt, request.promptStyle) = (prompt, "fog", style)
+        (request.prompt, request.negativePrompt, request.text.style) = (prompt, "fog", style)
         return request
     }
 

@@ -172,7 +172,7 @@ import Testing
         ] {
             var asked = Request(prompt: "a photo of a cat")
             #expect(model.usualSteps(for: asked) == text)
-            asked.initImage = picture
+            asked.source.picture = picture
             #expect(model.usualSteps(for: asked) == changed)
             (asked.steps, asked.seed) = (changed == 25 ? 2 : changed, 1)
             let drawn = try await model.generate(asked)[0]

@@ -33,7 +33,7 @@ import Testing
     @Test func aStrengthOfNothingMeansText() throws {
         let recipe = try fixture("webui-strength-0")
         let request = try recipe.request()
-        #expect(request.strength == nil && request.sampler == "dpm++2m" && request.schedule == "karras")
+        #expect(request.source.strength == nil && request.sampler == "dpm++2m" && request.schedule == "karras")
         #expect(recipe.notes.contains { $0.contains("denoising strength of 0") && $0.contains("drawn from text") })
         // A true one belongs to a picture.
         #expect(try webUI("Denoising strength: 0.6").request().strength == 0.6)
@@ -47,7 +47,7 @@ import Testing
                 + "First pass size: \(first)"
             let recipe = try recipe([("parameters", text)])
             let request = try recipe.request()
-            #expect(request.strength == nil)
+            #expect(request.source.strength == nil)
             #expect(recipe.notes.contains { $0.contains("First pass size") })
             return [request.width, request.height]
         }
@@ -80,7 +80,7 @@ import Testing
         let says = name == "DPM++ 2M SDE Heun" ? ", Schedule type: Exponential" : ""
         let recipe = try webUI("Sampler: \(name)\(says)")
         let request = try recipe.request()
-        #expect(request.sampler == sampler && request.solver.type == type)
+        #expect(request.sampler == sampler && request.sampling.solver.type == type)
         #expect(request.schedule == schedule, "\(request.schedule ?? "none")")
         #expect(recipe.notes.isEmpty, "\(recipe.notes)")
     }
@@ -159,7 +159,7 @@ import Testing
         #expect(request.prompt == "a boat, cinematic" && request.negativePrompt.hasPrefix("ugly, bad"))
         #expect(request.seed == .max && request.steps == 30 && request.guidanceScale == 4)
         #expect(request.width == 1152 && request.height == 896)
-        #expect(request.sampler == "dpm++2m_sde" && request.schedule == "karras" && request.generator == "cuda")
+        #expect(request.sampler == "dpm++2m_sde" && request.schedule == "karras" && request.seeds.generator == "cuda")
         let left = try #require(recipe.notes.last)
         for key in ["adm_guidance", "loras", "sharpness"] { #expect(left.contains(key), "\(left)") }
         #expect(!left.contains("base_model") && !left.contains("full_prompt"), "\(left)")

@@ -33,7 +33,7 @@ import Testing
             worst = max(worst, error)
 
             // The reference would prove little if it were the same without.
-            (request.guidance, request.guidanceEnd) = (GuidanceOptions(), 1)
+            request.guidance = GuidanceOptions()
             let plain = try #require(try await model.generate(request).first?.latents)
             #expect(relativeError(plain.values, expected) > 1e-2, "\(fixture) \(run.name)")
         }
@@ -153,8 +153,8 @@ import Testing
     @Test func inpaintingTakesThem() async throws {
         let model = try await TinyModel.load("pipeline-inpaint")
         var request = TinyModel.request()
-        request.initImage = try TinyModel.picture { UInt8($0 * 3 % 200 + $1 % 20) }
-        request.mask = try TinyModel.mask { x, _ in x > 30 }
+        request.source.picture = try TinyModel.picture { UInt8($0 * 3 % 200 + $1 % 20) }
+        request.source.mask = try TinyModel.mask { x, _ in x > 30 }
         let plain = try await model.generate(request)[0]
         for (name, change) in Self.kinds {
             var guided = request

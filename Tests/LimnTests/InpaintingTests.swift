@@ -8,9 +8,9 @@ import Testing
         let model = try await TinyModel.load(name)
         let original = try TinyModel.picture { x, y in UInt8((x * 3 + y) % 160) }
         var request = TinyModel.request()
-        request.initImage = original
-        request.mask = try TinyModel.mask { x, y in x >= 32 && y >= 32 }
-        request.maskBlur = 2
+        request.source.picture = original
+        request.source.mask = try TinyModel.mask { x, y in x >= 32 && y >= 32 }
+        request.source.maskBlur = 2
         let picture = try await model.generate(request)[0]
         var changed = 0
         for y in 0..<64 {
@@ -29,9 +29,9 @@ import Testing
         let model = try await TinyModel.load()
         let original = try TinyModel.picture { x, y in UInt8((x + y) % 100) }
         var request = TinyModel.request()
-        request.initImage = original
-        request.mask = try TinyModel.mask { x, _ in x < 16 }
-        request.maskBlur = 0
+        request.source.picture = original
+        request.source.mask = try TinyModel.mask { x, _ in x < 16 }
+        request.source.maskBlur = 0
         let picture = try await model.generate(request)[0]
         for y in 0..<64 {
             let at = (y * 64 + 16) * 3
@@ -43,10 +43,10 @@ import Testing
         let model = try await TinyModel.load()
         let original = try TinyModel.picture { x, _ in UInt8(x * 2) }
         var request = TinyModel.request(steps: 20)
-        request.initImage = original
+        request.source.picture = original
         var distances: [Int] = []
         for strength in [0.1, 0.5, 1.0] {
-            request.strength = strength
+            request.source.strength = strength
             let picture = try await model.generate(request)[0]
             distances.append(zip(picture.pixels, original.pixels).reduce(0) { $0 + abs(Int($1.0) - Int($1.1)) })
         }
@@ -58,7 +58,7 @@ import Testing
         #expect(model.ownSize == 64 || model.ownSize > 0)
         var request = TinyModel.request(steps: 2)
         (request.width, request.height) = (nil, nil)
-        request.initImage = try TinyModel.picture(300, 151) { x, y in UInt8((x + y) % 150) }
+        request.source.picture = try TinyModel.picture(300, 151) { x, y in UInt8((x + y) % 150) }
         let picture = try await model.generate(request)[0]
         #expect(picture.height == model.ownSize)
         let expected = Double(model.ownSize) * 300 / 151
@@ -66,7 +66,7 @@ import Testing
         #expect(picture.width % model.sizeMultiple == 0)
 
         // Extreme shapes are cropped to four times the shorter side.
-        request.initImage = try TinyModel.picture(1000, 10) { x, _ in UInt8(x % 200) }
+        request.source.picture = try TinyModel.picture(1000, 10) { x, _ in UInt8(x % 200) }
         #expect(try await model.generate(request)[0].width == 4 * model.ownSize)
     }
 }

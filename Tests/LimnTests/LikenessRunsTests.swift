@@ -28,16 +28,16 @@ import Testing
         func request() throws -> Request {
             var request = Request(prompt: prompt)
             (request.negativePrompt, request.likeness) = (negativePrompt, like)
-            (request.sampler, request.schedule, request.generator) = (sampler, schedule, rng)
+            (request.sampler, request.schedule, request.seeds.generator) = (sampler, schedule, rng)
             (request.steps, request.guidanceScale, request.seed) = (steps, guidanceScale, seed)
-            (request.eta, request.solver.type, request.strength) = (eta, solverType, strength)
-            (request.webUI, request.place) = (webUI ?? WebUIOptions(), place)
+            (request.sampling.eta, request.sampling.solver.type, request.source.strength) = (eta, solverType, strength)
+            (request.webUI, request.seeds.place) = (webUI ?? WebUIOptions(), place)
             (request.width, request.height) = (64, 64)
             let folder = Fixtures.path("pipeline-a")
-            if strength != nil { request.initImage = try Picture(contentsOf: folder + "/init.png") }
-            request.mask = try mask.map { try Picture(contentsOf: folder + "/" + $0) }
+            if strength != nil { request.source.picture = try Picture(contentsOf: folder + "/init.png") }
+            request.source.mask = try mask.map { try Picture(contentsOf: folder + "/" + $0) }
             // The reference leaves it out, for it is OpenCV's.
-            request.maskBlur = 0
+            request.source.maskBlur = 0
             return request
         }
     }
@@ -81,11 +81,11 @@ import Testing
         let model = try await TinyModel.load()
         let run = try #require(Self.runs.first { $0.name == "webui-dpm_adaptive" })
         var request = try run.request()
-        #expect(request.eta == 0)
+        #expect(request.sampling.eta == 0)
         let without = try await model.generate(request)[0].latents
-        request.eta = nil
+        request.sampling.eta = nil
         let usual = try await model.generate(request)[0].latents
-        request.eta = 1
+        request.sampling.eta = 1
         #expect(try await model.generate(request)[0].latents == usual && usual != without)
     }
 

@@ -19,16 +19,16 @@ import Testing
         let model = try await TinyModel.load()
         var request = Request(prompt: "a (red:1.2) apple, [green|blue] BREAK on a table")
         (request.likeness, request.steps, request.seed, request.sampler) = (likeness, 4, 7, "euler_a")
-        request.initImage = try TinyModel.picture { x, _ in UInt8(x) }
-        request.mask = try TinyModel.mask { x, y in x < 30 && y > 9 }
-        (request.strength, request.count) = (0.7, 2)
+        request.source.picture = try TinyModel.picture { x, _ in UInt8(x) }
+        request.source.mask = try TinyModel.mask { x, y in x < 30 && y > 9 }
+        (request.source.strength, request.count) = (0.7, 2)
         let pictures = try await model.generate(request)
         #expect(pictures.count == 2 && pictures[0] != pictures[1])
         for (index, picture) in pictures.enumerated() {
             try picture.write(to: folder.file("\(index).png"))
             let recipe = try Recipe(contentsOf: folder.file("\(index).png"))
             #expect(recipe.likeness == likeness)
-            let read = try recipe.request(initImage: request.initImage, mask: request.mask)
+            let read = try recipe.request(initImage: request.source.picture, mask: request.source.mask)
             #expect(read.place == (likeness == .comfyui ? BatchPlace(index: index, count: 2) : nil))
             #expect(read.seed == (likeness == .comfyui ? 7 : 7 + UInt64(index)))
             #expect(try await model.generate(read)[0].pngData() == picture.pngData())
@@ -58,7 +58,7 @@ import Testing
         let recipe = try recipe([("parameters", text)])
         let request = try recipe.request()
         #expect(recipe.likeness == .webui && recipe.notes.isEmpty)
-        #expect(request.generator == nil && request.clipSkip == 2 && request.schedule == "karras")
+        #expect(request.seeds.generator == nil && request.text.clipSkip == 2 && request.schedule == "karras")
         #expect(request.webUI.noiseSeedDelta == 31337 && request.webUI.usesSGMNoise == true)
         #expect(request.webUI.leavesOutPenultimate == true)
         // A CPU's numbers are named, a GPU's are not; where no schedule is, σ are k-diffusion's own.
@@ -81,7 +81,7 @@ import Testing
             Steps: 3, Sampler: lcm"}
             """
         let request = try recipe([("parameters", text)]).request()
-        #expect(request.likeness == .sdcpp && request.generator == "cuda" && request.eta == nil)
+        #expect(request.likeness == .sdcpp && request.seeds.generator == "cuda" && request.sampling.eta == nil)
         #expect(request.sampler == "dpm++2m" && request.schedule == "karras" && request.seed == 42)
         #expect(request.steps == 20 && request.guidanceScale == 7)
         let trailing = try recipe([
@@ -122,8 +122,8 @@ import Testing
             (Likeness.comfyui, 0.0), (.comfyui, 1e-9), (.comfyui, .nan), (.webui, -1), (.webui, 2), (.sdcpp, .infinity),
         ] {
             var request = TinyModel.request(steps: 3)
-            (request.likeness, request.sampler, request.strength) = (likeness, "euler", strength)
-            request.initImage = try TinyModel.picture { x, _ in UInt8(x) }
+            (request.likeness, request.sampler, request.source.strength) = (likeness, "euler", strength)
+            request.source.picture = try TinyModel.picture { x, _ in UInt8(x) }
             #expect(await message { _ = try await model.generate(request) }?.contains("strength") == true)
         }
         for steps in [Int.max, 1_000_000_000, 0, -1] {
@@ -132,14 +132,14 @@ import Testing
                 (.webui, "dpm_adaptive"),
             ] {
                 var request = TinyModel.request(steps: steps)
-                (request.likeness, request.sampler, request.strength) = (likeness, sampler, 0.99999999999)
-                request.initImage = try TinyModel.picture { x, _ in UInt8(x) }
+                (request.likeness, request.sampler, request.source.strength) = (likeness, sampler, 0.99999999999)
+                request.source.picture = try TinyModel.picture { x, _ in UInt8(x) }
                 #expect(await message { _ = try await model.generate(request) }?.contains("steps") == true)
             }
         }
         var request = TinyModel.request(steps: 3)
-        (request.likeness, request.sampler, request.strength) = (.webui, "euler", 0)
-        request.initImage = try TinyModel.picture { x, _ in UInt8(x) }
+        (request.likeness, request.sampler, request.source.strength) = (.webui, "euler", 0)
+        request.source.picture = try TinyModel.picture { x, _ in UInt8(x) }
         #expect(await message { _ = try await model.generate(request) } == nil)
     }
 
@@ -148,7 +148,7 @@ import Testing
         let model = try await TinyModel.load("pipeline-xl")
         func latents(_ likeness: Likeness, _ clipSkip: Int?) async throws -> Latents? {
             var request = TinyModel.request(steps: 2)
-            (request.likeness, request.clipSkip, request.sampler) = (likeness, clipSkip, "euler")
+            (request.likeness, request.text.clipSkip, request.sampler) = (likeness, clipSkip, "euler")
             return try await model.generate(request)[0].latents
         }
         for likeness in [Likeness.comfyui, .sdcpp] {
@@ -165,7 +165,7 @@ import Testing
         var drawn: [Latents?] = []
         for likeness in [Likeness.webui, .sdcpp, .comfyui] {
             var request = TinyModel.request(steps: 2)
-            (request.likeness, request.sampler, request.generator) = (likeness, "euler", "torch")
+            (request.likeness, request.sampler, request.seeds.generator) = (likeness, "euler", "torch")
             drawn.append(try await model.generate(request)[0].latents)
         }
         #expect(relativeError(drawn[0]?.values ?? [], drawn[1]?.values ?? []) > 1e-3)

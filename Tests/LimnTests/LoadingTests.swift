@@ -48,7 +48,7 @@ import Testing
             #expect(await large.restingBytes == 0)
             #expect(try pictures.map { try $0.pngData() } == (await small.generate(request)).map { try $0.pngData() })
             #expect(await small.restingBytes > 0)
-            request.initImage = try TinyModel.picture { UInt8($0 * 3 % 200 + $1 % 20) }
+            request.source.picture = try TinyModel.picture { UInt8($0 * 3 % 200 + $1 % 20) }
         }
     }
 

@@ -29,17 +29,17 @@ import Testing
         var request = TinyModel.request()
         request.count = 2
         try await sameBytes(models, request)
-        (request.clipSkip, request.width, request.count) = (2, 96, 1)
+        (request.text.clipSkip, request.width, request.count) = (2, 96, 1)
         try await sameBytes(models, request)
     }
 
     @Test func pictureToPictureAndInpainting() async throws {
         var request = TinyModel.request()
-        request.initImage = try TinyModel.picture { UInt8($0 * 3 % 200 + $1 % 20) }
-        request.strength = 0.6
+        request.source.picture = try TinyModel.picture { UInt8($0 * 3 % 200 + $1 % 20) }
+        request.source.strength = 0.6
         try await sameBytes(try await models("pipeline-a", .float32), request)
-        request.mask = try TinyModel.mask { x, _ in x > 30 }
-        request.strength = nil
+        request.source.mask = try TinyModel.mask { x, _ in x > 30 }
+        request.source.strength = nil
         try await sameBytes(try await models("pipeline-a", .float32), request)
         try await sameBytes(try await models("pipeline-inpaint", .float32), request)
     }
@@ -79,8 +79,8 @@ import Testing
     @Test func startingPicturesAreTiledToo() async throws {
         let models = try await models("pipeline-a", .float32)
         var request = TinyModel.request(steps: 2)
-        (request.width, request.height, request.strength) = (80 * 8, 16, 0.5)
-        request.initImage = try TinyModel.picture(80 * 8, 16) { UInt8($0 / 3 % 200 + $1) }
+        (request.width, request.height, request.source.strength) = (80 * 8, 16, 0.5)
+        request.source.picture = try TinyModel.picture(80 * 8, 16) { UInt8($0 / 3 % 200 + $1) }
         let low = try await models.low.generate(request)[0]
         let whole = try await models.whole.generate(request)[0]
         #expect(low.latents != whole.latents)

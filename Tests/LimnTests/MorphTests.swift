@@ -25,15 +25,15 @@ import Testing
     func theEndsAreThePromptsThemselves(style: PromptStyle) async throws {
         let model = try await TinyModel.load()
         var request = TinyModel.request(steps: 2)
-        request.promptStyle = style
+        request.text.style = style
         let first = try await model.generate(request)[0].pixels
-        request.morph = Morph(prompt: "a green pear", amount: 0)
+        request.text.morph = Morph(prompt: "a green pear", amount: 0)
         #expect(try await model.generate(request)[0].pixels == first)
-        request.morph?.amount = 0.5
+        request.text.morph?.amount = 0.5
         let middle = try await model.generate(request)[0].pixels
-        request.morph?.amount = 1
+        request.text.morph?.amount = 1
         let last = try await model.generate(request)[0].pixels
-        (request.prompt, request.morph) = ("a green pear", nil)
+        (request.prompt, request.text.morph) = ("a green pear", nil)
         #expect(try await model.generate(request)[0].pixels == last)
         #expect(middle != first && middle != last)
     }
@@ -42,7 +42,7 @@ import Testing
         let folder = try TemporaryFolder()
         let model = try await TinyModel.load()
         var request = TinyModel.request(steps: 2)
-        request.morph = Morph(prompt: "a \"green\" pear", amount: 0.25)
+        request.text.morph = Morph(prompt: "a \"green\" pear", amount: 0.25)
         let picture = try await model.generate(request)[0]
         try picture.write(to: folder.file("a.png"))
         let recipe = try Recipe(contentsOf: folder.file("a.png"))
@@ -52,9 +52,9 @@ import Testing
     @Test func whatCannotBeMorphedIsRefused() async throws {
         let model = try await TinyModel.load()
         var request = TinyModel.request(steps: 1)
-        request.morph = Morph(prompt: "a pear", amount: 1.01)
+        request.text.morph = Morph(prompt: "a pear", amount: 1.01)
         await #expect(throws: LimnError.self) { try await model.generate(request) }
-        (request.promptStyle, request.morph) = (.webui, Morph(prompt: "a pear AND a plum", amount: 0.5))
+        (request.text.style, request.text.morph) = (.webui, Morph(prompt: "a pear AND a plum", amount: 0.5))
         let error = await #expect(throws: LimnError.self) { try await model.generate(request) }
         #expect(error?.description.contains("AND") == true)
     }

@@ -13,9 +13,9 @@ import Testing
         let model = try await TinyModel.load()
         var request = TinyModel.request(steps: 3)
         (request.prompt, request.negativePrompt) = (prompt, "blurry, \"ugly\"")
-        (request.sampler, request.schedule, request.eta) = ("euler_a", "karras", 0.5)
-        (request.guidanceScale, request.guidanceRescale) = (4.3, 0.3)
-        (request.guidanceEnd, request.cacheInterval) = (2 / 3, 2)
+        (request.sampler, request.schedule, request.sampling.eta) = ("euler_a", "karras", 0.5)
+        (request.guidanceScale, request.guidance.rescale) = (4.3, 0.3)
+        (request.guidance.end, request.sampling.cacheInterval) = (2 / 3, 2)
         let picture = try await model.generate(request)[0]
         try picture.write(to: folder.file("a.png"))
         let recipe = try Recipe(contentsOf: folder.file("a.png"))
@@ -32,7 +32,7 @@ import Testing
         var request = TinyModel.request(steps: 3)
         let original = try TinyModel.picture { x, _ in UInt8(x) }
         let mask = try TinyModel.mask { x, _ in x < 30 }
-        (request.initImage, request.mask) = (original, mask)
+        (request.source.picture, request.source.mask) = (original, mask)
         let picture = try await model.generate(request)[0]
         try picture.write(to: folder.file("a.png"))
         let recipe = try Recipe(contentsOf: folder.file("a.png"))
@@ -50,7 +50,7 @@ import Testing
         var request = TinyModel.request(steps: 2)
         request.count = 2
         let noise = try Latents(joining: try await model.generate(request).compactMap(\.latents))
-        request.latents = noise
+        request.source.latents = noise
         let second = try await model.generate(request)[1]
         try second.write(to: folder.file("second.png"))
         let recipe = try Recipe(contentsOf: folder.file("second.png"))
@@ -74,7 +74,7 @@ import Testing
         #expect(!recipe.isExact && recipe.modelName == "dream")
         #expect(request.prompt == "a castle, by night" && request.negativePrompt == "fog")
         #expect(request.steps == 30 && request.sampler == "dpm++2m" && request.schedule == "karras")
-        #expect(request.guidanceScale == 6.5 && request.seed == 123_456_789_012 && request.clipSkip == 2)
+        #expect(request.guidanceScale == 6.5 && request.seed == 123_456_789_012 && request.text.clipSkip == 2)
         #expect(request.width == 128 && request.height == 64)
     }
 
@@ -96,7 +96,7 @@ import Testing
         let folder = try TemporaryFolder()
         let model = try await TinyModel.load()
         var request = TinyModel.request(steps: 3)
-        (request.guidanceEnd, request.cacheInterval) = (0.75, 3)
+        (request.guidance.end, request.sampling.cacheInterval) = (0.75, 3)
         try await model.generate(request)[0].write(to: folder.file("a.png"))
         let text = try #require(try Recipe(contentsOf: folder.file("a.png")).parameters)
         #expect(text.contains(", CFG scale: 5, Guidance end: 0.75, Cache interval: 3, Seed: 7,"))
@@ -118,13 +118,13 @@ import Testing
             var request = TinyModel.request(steps: 4)
             request.sampler = sampler
             let usual = try await model.generate(request)[0]
-            change(&request.solver)
+            change(&request.sampling.solver)
             let picture = try await model.generate(request)[0]
             #expect(picture.latents != usual.latents, "\(sampler)")
             try picture.write(to: folder.file("\(sampler).png"))
             let recipe = try Recipe(contentsOf: folder.file("\(sampler).png"))
             let read = try recipe.request()
-            #expect(read.solver == request.solver)
+            #expect(read.solver == request.sampling.solver)
             #expect(try await model.generate(read)[0].pngData() == picture.pngData())
         }
     }

@@ -1,6 +1,7 @@
 import Checkpoints
 import Foundation
 import Limn
+import Platform
 import Sampling
 import TestSupport
 
@@ -18,7 +19,8 @@ struct ReferenceRun: Decodable, CustomStringConvertible {
     var eta: Float
     var guidanceEnd: Double?
     var cacheInterval: Int?
-    var guidance: GuidanceOptions?
+    /// As a record has it.
+    var guidance: JSON?
     var morph: Morph?
     var imageGuidanceScale: Float?
     /// Height, width.
@@ -60,20 +62,22 @@ struct ReferenceRun: Decodable, CustomStringConvertible {
         var request = Request(prompt: prompt)
         request.negativePrompt = negativePrompt
         (request.width, request.height, request.steps) = (width, height, steps)
-        (request.guidanceScale, request.guidanceRescale) = (guidanceScale, guidanceRescale)
-        (request.guidanceEnd, request.cacheInterval) = (guidanceEnd ?? 1, cacheInterval ?? 1)
-        (request.clipSkip, request.seed) = (clipSkip, seed)
-        request.initImage = try image.map { try Picture(contentsOf: folder + "/" + $0) }
-        request.mask = try mask.map { try Picture(contentsOf: folder + "/" + $0) }
-        request.strength = image == nil ? nil : strength
-        request.guidance = guidance ?? GuidanceOptions()
-        request.morph = morph
-        request.imageGuidanceScale = imageGuidanceScale
-        request.originalSize = originalSize.map { PixelSize(width: $0[1], height: $0[0]) }
-        request.crop = crop.map { PictureCrop(top: $0[0], left: $0[1]) }
-        request.targetSize = targetSize.map { PixelSize(width: $0[1], height: $0[0]) }
-        request.refinerStart = refinerStart
-        (request.aestheticScore, request.negativeAestheticScore) = (aestheticScore, negativeAestheticScore)
+        if let guidance {
+            request.guidance = try JSON.object([("guidance", guidance)]).decode(Request.self).guidance
+        }
+        (request.guidanceScale, request.guidance.rescale) = (guidanceScale, guidanceRescale)
+        (request.guidance.end, request.sampling.cacheInterval) = (guidanceEnd ?? 1, cacheInterval ?? 1)
+        (request.text.clipSkip, request.seed) = (clipSkip, seed)
+        request.source.picture = try image.map { try Picture(contentsOf: folder + "/" + $0) }
+        request.source.mask = try mask.map { try Picture(contentsOf: folder + "/" + $0) }
+        request.source.strength = image == nil ? nil : strength
+        request.text.morph = morph
+        request.guidance.imageScale = imageGuidanceScale
+        request.conditions.originalSize = originalSize.map { PixelSize(width: $0[1], height: $0[0]) }
+        request.conditions.crop = crop.map { PictureCrop(top: $0[0], left: $0[1]) }
+        request.conditions.targetSize = targetSize.map { PixelSize(width: $0[1], height: $0[0]) }
+        request.conditions.refinerStart = refinerStart
+        (request.conditions.aestheticScore, request.conditions.negativeAestheticScore) = (aestheticScore, negativeAestheticScore)
         return request
     }
 }
@@ -100,7 +104,7 @@ struct ReferenceRuns {
     /// The request, with η only for the samplers that use it: diffusers hands it to those alone.
     func request(_ index: Int) throws -> Request {
         var request = try runs[index].request(in: folder)
-        if schedulers[index].className == "DDIMScheduler" { request.eta = runs[index].eta }
+        if schedulers[index].className == "DDIMScheduler" { request.sampling.eta = runs[index].eta }
         return request
     }
 

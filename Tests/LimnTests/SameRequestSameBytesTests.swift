@@ -51,7 +51,7 @@ import Testing
         #expect(try Latents(contentsOf: folder.file("final.safetensors")) == latents)
 
         var request = TinyModel.request()
-        request.latents = latents
+        request.source.latents = latents
         let other = try await model.generate(request)[0]
         #expect(other.latents != latents)
         request.seed = 99

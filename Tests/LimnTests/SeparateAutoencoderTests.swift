@@ -49,11 +49,11 @@ import Testing
 
     @Test func aVAEInTheModelsPlace() async throws {
         var request = TinyModel.request()
-        request.initImage = try TinyModel.picture { UInt8($0 * 3 % 200 + $1 % 20) }
+        request.source.picture = try TinyModel.picture { UInt8($0 * 3 % 200 + $1 % 20) }
         let folder = try folder(vae: "vae-d", class: "AutoencoderKL")
         let expected = try await load(folder.path).generate(request)[0]
         let own = try await load().generate(request)[0]
-        #expect(own != expected && own.latents != expected.latents)
+        #expect(own != expected && own.source.latents != expected.latents)
         for vae in [
             Fixtures.path("vae-d"), Fixtures.path("vae-d/diffusion_pytorch_model.safetensors"), folder.file("vae"),
         ] {
@@ -115,7 +115,7 @@ import Testing
     /// TAESD decodes; the model's own VAE looks at pictures.
     @Test func taesdDecodesAlone() async throws {
         var request = TinyModel.request()
-        request.initImage = try TinyModel.picture { UInt8($0 * 3 % 200 + $1 % 20) }
+        request.source.picture = try TinyModel.picture { UInt8($0 * 3 % 200 + $1 % 20) }
         let (own, vae) = (try await load(), try await load(vae: "tiny-b"))
         let expected = try await own.generate(request)[0]
         for taesd in [
@@ -125,7 +125,7 @@ import Testing
             let picture = try await load(taesd: taesd).generate(request)[0]
             #expect(picture.latents == expected.latents && picture != expected, "\(taesd)")
         }
-        request.initImage = nil
+        request.source.picture = nil
         #expect(try await load(taesd: "tiny-b").generate(request)[0] == vae.generate(request)[0])
     }
 

@@ -57,7 +57,7 @@ import Testing
         let whole = try await model.workOfSteps(request)
         #expect(Set(whole.map(\.convolutions)).count == 1)
 
-        request.cacheInterval = 3
+        request.sampling.cacheInterval = 3
         let cached = try await model.workOfSteps(request)
         for (step, work) in cached.enumerated() {
             #expect(step % 3 == 0 ? work == whole[0] : work.convolutions < whole[0].convolutions, "step \(step)")
@@ -66,13 +66,13 @@ import Testing
         #expect(cached[1].convolutions == 2 + 3 * 2)
         #expect(cached[1] == cached[2] && cached[1] == cached[4])
 
-        (request.guidanceEnd, request.cacheInterval) = (0.5, 1)
+        (request.guidance.end, request.sampling.cacheInterval) = (0.5, 1)
         let halved = try await model.workOfSteps(request)
         #expect(halved[..<4] == whole[..<4])
         #expect(halved[4...].allSatisfy { 2 * $0.operations == whole[0].operations })
 
         // The first evaluation of the prompt alone is whole: it finds no features of its own.
-        request.cacheInterval = 3
+        request.sampling.cacheInterval = 3
         let both = try await model.workOfSteps(request)
         #expect(both[..<4] == cached[..<4])
         #expect(both[4] == halved[4] && 2 * both[5].operations == cached[1].operations && both[7] == halved[4])
@@ -81,7 +81,7 @@ import Testing
     @Test(arguments: Precision.computable)
     func theSameBytesHoweverTheyAreDrawn(_ precision: Precision) async throws {
         var request = TinyModel.request(steps: 6)
-        (request.count, request.guidanceEnd, request.cacheInterval) = (2, 0.7, 2)
+        (request.count, request.guidance.end, request.sampling.cacheInterval) = (2, 0.7, 2)
         let model = try await TinyModel.load(precision: precision)
         let pictures = try await model.generate(request)
         var second = request
@@ -96,7 +96,7 @@ import Testing
 
     @Test func aStoppedRunLeavesNothingBehind() async throws {
         var request = TinyModel.request(steps: 6)
-        (request.guidanceEnd, request.cacheInterval) = (0.7, 3)
+        (request.guidance.end, request.sampling.cacheInterval) = (0.7, 3)
         let model = try await TinyModel.load()
         let expected = try await model.generate(request)
         for stop in 1...5 {
@@ -110,10 +110,10 @@ import Testing
     @Test func inpaintingTakesThem() async throws {
         let model = try await TinyModel.load("pipeline-inpaint")
         var request = TinyModel.request(steps: 6)
-        request.initImage = try TinyModel.picture { UInt8($0 * 3 % 200 + $1 % 20) }
-        request.mask = try TinyModel.mask { x, _ in x > 30 }
+        request.source.picture = try TinyModel.picture { UInt8($0 * 3 % 200 + $1 % 20) }
+        request.source.mask = try TinyModel.mask { x, _ in x > 30 }
         let whole = try await model.generate(request)[0]
-        (request.guidanceEnd, request.cacheInterval) = (0.5, 2)
+        (request.guidance.end, request.sampling.cacheInterval) = (0.5, 2)
         let picture = try await model.generate(request)[0]
         #expect(picture.latents != whole.latents)
         #expect(picture.pixels[..<30] == whole.pixels[..<30])

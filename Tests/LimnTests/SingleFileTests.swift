@@ -50,9 +50,9 @@ struct SingleFileTests {
         let model = try await Model.load(from: path, options: Self.options())
         var request = Self.request
         let usual = try await Self.latents(model)
-        request.prediction = .velocity
+        request.sampling.prediction = .velocity
         #expect(try await Self.latents(model, request) == usual)
-        request.prediction = .epsilon
+        request.sampling.prediction = .epsilon
         #expect(try await Self.latents(model, request) != usual)
         // The picture remembers it.
         let folder = try TemporaryFolder()

@@ -26,7 +26,7 @@ import Testing
     @Test(arguments: ["ddim", "heun"], [false, true])
     func shortcutsDoNotEither(sampler: String, lowMemory: Bool) async throws {
         var request = TinyModel.request(steps: 9)
-        (request.sampler, request.guidanceEnd, request.cacheInterval) = (sampler, 0.5, 2)
+        (request.sampler, request.guidance.end, request.sampling.cacheInterval) = (sampler, 0.5, 2)
         try await expectNothing(of: request, lowMemory: lowMemory)
     }
 
@@ -35,7 +35,7 @@ import Testing
     func norDoPromptsThatChange(sampler: String, lowMemory: Bool) async throws {
         var request = TinyModel.request(steps: 9)
         request.prompt = "a [red|green] (apple:1.3) AND a [cat:dog:0.5] BREAK on a table :0.5"
-        (request.promptStyle, request.sampler, request.guidanceEnd) = (.webui, sampler, 0.7)
+        (request.text.style, request.sampler, request.guidance.end) = (.webui, sampler, 0.7)
         try await expectNothing(of: request, lowMemory: lowMemory)
     }
 
@@ -62,20 +62,20 @@ import Testing
     @Test(arguments: Likeness.allCases, ["euler_a", "heun"])
     func norDoOtherProgramsHabits(likeness: Likeness, sampler: String) async throws {
         var request = TinyModel.request(steps: 8)
-        (request.likeness, request.sampler, request.strength) = (likeness, sampler, 1)
+        (request.likeness, request.sampler, request.source.strength) = (likeness, sampler, 1)
         request.prompt = likeness == .webui ? "a [red|green] apple" : "a red apple"
-        if likeness == .comfyui { (request.place, request.generator) = (BatchPlace(index: 1, count: 3), "torch") }
-        request.initImage = try TinyModel.picture { UInt8($0 * 3 % 200 + $1 % 20) }
-        request.mask = try TinyModel.mask { x, _ in x > 30 }
+        if likeness == .comfyui { (request.seeds.place, request.seeds.generator) = (BatchPlace(index: 1, count: 3), "torch") }
+        request.source.picture = try TinyModel.picture { UInt8($0 * 3 % 200 + $1 % 20) }
+        request.source.mask = try TinyModel.mask { x, _ in x > 30 }
         try await expectNothing(of: request)
     }
 
     @Test(arguments: ["pipeline-a", "pipeline-inpaint"])
     func norDoesInpainting(model: String) async throws {
         var request = TinyModel.request(steps: 8)
-        (request.sampler, request.guidanceRescale) = ("euler_a", 0.7)
-        request.initImage = try TinyModel.picture { UInt8($0 * 3 % 200 + $1 % 20) }
-        request.mask = try TinyModel.mask { x, _ in x > 30 }
+        (request.sampler, request.guidance.rescale) = ("euler_a", 0.7)
+        request.source.picture = try TinyModel.picture { UInt8($0 * 3 % 200 + $1 % 20) }
+        request.source.mask = try TinyModel.mask { x, _ in x > 30 }
         try await expectNothing(of: request, model: model)
     }
 

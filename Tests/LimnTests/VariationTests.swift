@@ -7,12 +7,12 @@ import Testing
     @Test func picturesOfABatchHaveVariationSeedsInTurn() async throws {
         let model = try await TinyModel.load()
         var request = TinyModel.request(steps: 2)
-        request.variation = Variation(seed: 11, strength: 0.4)
+        request.seeds.variation = Variation(seed: 11, strength: 0.4)
         request.count = 2
         let both = try await model.generate(request)
         #expect(both.map { $0.request?.seed } == [7, 7])
         #expect(both.map { $0.request?.variation?.seed } == [11, 12])
-        (request.count, request.variation) = (1, Variation(seed: 12, strength: 0.4))
+        (request.count, request.seeds.variation) = (1, Variation(seed: 12, strength: 0.4))
         let alone = try await model.generate(request)[0]
         #expect(try alone.pngData() == both[1].pngData())
         #expect(alone.pixels != both[0].pixels)
@@ -23,11 +23,11 @@ import Testing
         let model = try await TinyModel.load()
         var request = TinyModel.request(steps: 2)
         let first = try await model.generate(request)[0]
-        request.variation = Variation(seed: 9, strength: 0)
+        request.seeds.variation = Variation(seed: 9, strength: 0)
         #expect(try await model.generate(request)[0].pixels == first.pixels)
-        request.variation = Variation(seed: 9, strength: 1)
+        request.seeds.variation = Variation(seed: 9, strength: 1)
         let end = try await model.generate(request)[0]
-        (request.variation, request.seed) = (nil, 9)
+        (request.seeds.variation, request.seed) = (nil, 9)
         let second = try await model.generate(request)[0]
         // One picture's noise may lie an ulp from the other's.
         #expect(zip(end.pixels, second.pixels).allSatisfy { abs(Int($0) - Int($1)) <= 1 })
@@ -37,8 +37,8 @@ import Testing
         let folder = try TemporaryFolder()
         let model = try await TinyModel.load()
         var request = TinyModel.request(steps: 2)
-        request.variation = Variation(strength: 0.25)
-        request.seedSize = PixelSize(width: 32, height: 64)
+        request.seeds.variation = Variation(strength: 0.25)
+        request.seeds.size = PixelSize(width: 32, height: 64)
         let picture = try await model.generate(request)[0]
         try picture.write(to: folder.file("a.png"))
         let recipe = try Recipe(contentsOf: folder.file("a.png"))

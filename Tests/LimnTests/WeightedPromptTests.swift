@@ -67,7 +67,7 @@ import Testing
 
     private static func request(_ prompt: String, style: PromptStyle = .webui) -> Request {
         var request = TinyModel.request(steps: 4)
-        (request.prompt, request.promptStyle) = (prompt, style)
+        (request.prompt, request.text.style) = (prompt, style)
         return request
     }
 
@@ -84,7 +84,7 @@ import Testing
         let expected = try await pixels(model, plain)
         for style in [PromptStyle.webui, .comfyui] {
             var request = plain
-            request.promptStyle = style
+            request.text.style = style
             #expect(try await pixels(model, request) == expected, "\(style)")
         }
         plain.prompt = "a (red:1.5) apple on a green table"
@@ -131,7 +131,7 @@ import Testing
     func shortcutsAndBatchesGoWithThem(_ name: String) async throws {
         let model = try await load(name)
         var request = Self.request("a [red|green] (cat:1.2) AND a dog BREAK on a table:0.5")
-        (request.guidanceEnd, request.cacheInterval, request.count) = (0.5, 2, 2)
+        (request.guidance.end, request.sampling.cacheInterval, request.count) = (0.5, 2, 2)
         let both = try await model.generate(request)
         request.count = 1
         let first = try #require(try await model.generate(request).first)
@@ -144,13 +144,13 @@ import Testing
     @Test func theRecordBringsThemBack() async throws {
         let model = try await load("pipeline-b")
         var request = Self.request("a (red:1.3) [cat:dog:2] AND a house:0.5")
-        (request.emphasis, request.promptTemplate) = (.noNorm, "a {x|y}")
+        (request.text.emphasis, request.text.template) = (.noNorm, "a {x|y}")
         let picture = try #require(try await model.generate(request).first)
         let folder = try TemporaryFolder()
         try picture.write(to: folder.file("a.png"))
         let recipe = try Recipe(contentsOf: folder.file("a.png"))
         let own = try recipe.request()
-        #expect(own.promptStyle == .webui && own.emphasis == .noNorm && own.promptTemplate == "a {x|y}")
+        #expect(own.text.style == .webui && own.text.emphasis == .noNorm && own.text.template == "a {x|y}")
         #expect(recipe.parameters?.contains("Emphasis: No norm") == true, "\(recipe.parameters ?? "")")
         #expect(try await pixels(model, own) == picture.pixels)
     }
@@ -166,7 +166,7 @@ import Testing
         #expect(text?.contains(words) == true, "\(text ?? "drawn")")
         let edit = try await load("pipeline-edit")
         var request = Self.request("a AND b")
-        request.initImage = try TinyModel.picture { x, y in UInt8(x + y) }
+        request.source.picture = try TinyModel.picture { x, y in UInt8(x + y) }
         #expect(await message { _ = try await edit.generate(request) }?.contains("AND") == true)
     }
 

@@ -1,11 +1,17 @@
-/// How a picture is guided, beyond `Request.guidanceScale`. nil everywhere: by that scale alone.
+/// How a picture is guided, beyond `Request.guidanceScale`; by default by that scale alone.
 ///
 ///     request.guidance.perturbedAttention = .init(scale: 3)
 ///     request.guidance.curve = .init(shape: "linear", values: [1])
-public struct GuidanceOptions: Sendable, Equatable, Codable {
-    /// The part of the steps, 0…1, after which classifier-free guidance begins; `Request.guidanceEnd` is where it
-    /// ends (Kynkäänniemi et al. 2024). What lies outside does half the work. nil: 0.
+public struct GuidanceOptions: Sendable, Equatable {
+    /// φ of CFG rescale (Lin et al. 2023), 0…1.
+    public var rescale: Float = 0
+    /// Models that edit pictures: how strictly to keep to `Request.Source.picture`, 0…1000. The default is 1.5.
+    public var imageScale: Float?
+    /// The part of the steps, 0…1, after which classifier-free guidance begins (Kynkäänniemi et al. 2024). Steps that are
+    /// not guided do half the work. The default is 0.
     public var start: Double?
+    /// The part of the steps, 0…1, after which it ends. 1: at the last step.
+    public var end = 1.0
     /// The noise levels that are guided; both this and the part of the steps must allow a step.
     public var sigmas: Sigmas?
     /// How the guidance scale goes over the run.

@@ -1,41 +1,18 @@
 import Images
 import Sampling
 
-// Guidance in the webui's text, for people, and what is read of the webui's own: the dynamic thresholding that its
-// extension writes there. Limn's exact form has it all.
+// Guidance that takes several keys in the webui's text, and the dynamic thresholding that its extension writes there.
 
-extension GuidanceOptions {
-    /// The extension's keys, and ours for what it does not know.
-    var parameters: [(key: String, value: String)] {
-        var fields: [(key: String, value: String)] = []
-        if let start { fields.append(("Guidance start", "\(start)")) }
-        if let sigmas { fields.append(("Guidance sigmas", "\(sigmas.low) to \(sigmas.high)")) }
-        if let curve {
-            fields.append(("Guidance curve", curve.shape + " " + curve.values.map { "\($0)" }.joined(separator: " ")))
-        }
-        if let pag = perturbedAttention {
-            fields.append(("PAG scale", "\(pag.scale)"))
-            fields.append(("PAG layers", pag.layers.joined(separator: " ")))
-            if pag.adaptiveScale != 0 { fields.append(("PAG adaptive scale", "\(pag.adaptiveScale)")) }
-        }
-        if let selfAttentionScale { fields.append(("SAG scale", "\(selfAttentionScale)")) }
-        if let apg = adaptiveProjection {
-            fields.append(("APG", "eta \(apg.eta) threshold \(apg.threshold) momentum \(apg.momentum)"))
-        }
-        if let dynamicThresholding { fields += dynamicThresholding.parameters }
-        if let threshold { fields.append(("x0 threshold", "\(threshold.ratio) range \(threshold.range)")) }
-        return fields
-    }
-
-    /// What another program's picture says of it.
-    init(_ parameters: PictureParameters) {
-        self.init()
-        dynamicThresholding = MimicScale(parameters)
+extension GuidanceOptions.PerturbedAttention {
+    var texts: [(key: String, value: String)] {
+        let adaptive = adaptiveScale == 0 ? [] : [("PAG adaptive scale", "\(adaptiveScale)")]
+        return [("PAG scale", "\(scale)"), ("PAG layers", layers.joined(separator: " "))] + adaptive
     }
 }
 
 extension GuidanceOptions.MimicScale {
-    fileprivate var parameters: [(key: String, value: String)] {
+    /// The extension's keys.
+    var texts: [(key: String, value: String)] {
         [
             ("Dynamic thresholding enabled", "True"), ("Mimic scale", "\(scale)"),
             ("Separate Feature Channels", separateChannels ? "True" : "False"),
@@ -47,7 +24,7 @@ extension GuidanceOptions.MimicScale {
         ]
     }
 
-    fileprivate init?(_ parameters: PictureParameters) {
+    init?(_ parameters: PictureParameters) {
         guard parameters["Dynamic thresholding enabled"] == "True",
             let scale = parameters["Mimic scale"].flatMap({ Float($0) })
         else { return nil }

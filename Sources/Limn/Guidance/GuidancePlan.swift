@@ -28,8 +28,8 @@ struct GuidancePlan {
         isAlwaysGuided: Bool
     ) throws {
         let options = request.guidance
-        (self.scale, self.pictureScale, rescale) = (scale, pictureScale, request.guidanceRescale)
-        (start, end) = (options.start ?? 0, request.guidanceEnd)
+        (self.scale, self.pictureScale, rescale) = (scale, pictureScale, request.guidance.rescale)
+        (start, end) = (options.start ?? 0, request.guidance.end)
         sigmas = options.sigmas
         curve = try options.curve.map(Self.curve)
         // As diffusers has it: a scale below 1 of either kind turns guidance off as a whole, and latent consistency
@@ -136,12 +136,6 @@ extension GuidancePlan {
     }
 
     private func checkInterval() throws {
-        guard (0...1).contains(end) else {
-            throw Self.usage("a guidance end of \(end) is out of range; give 0 to 1, 1 for the last step")
-        }
-        guard (0...1).contains(start) else {
-            throw Self.usage("a guidance start of \(start) is out of range; give 0 to 1, 0 for the first step")
-        }
         guard start <= end else {
             throw Self.usage("guidance would start at \(start) of the steps, after its end at \(end)")
         }
@@ -176,9 +170,7 @@ extension GuidancePlan {
             throw Self.usage(
                 "\(description.name) is guided by a picture too, which perturbed-attention guidance does not know")
         }
-        guard let scale = request.guidance.selfAttentionScale else { return }
-        try Self.check(scale, "a SAG scale", 0...100, hint: ", 0 for none")
-        guard scale > 0 else { return }
+        guard let scale = request.guidance.selfAttentionScale, scale > 0 else { return }
         guard !isEditing else {
             throw Self.usage(
                 "\(description.name) is guided by a picture too, which self-attention guidance does not know")
@@ -186,7 +178,7 @@ extension GuidancePlan {
         guard !hasRefiner else {
             throw Self.usage("self-attention guidance does not go together with a refiner: leave one of them out")
         }
-        guard request.cacheInterval == 1 else {
+        guard request.sampling.cacheInterval == 1 else {
             throw Self.usage(
                 "self-attention guidance looks into the middle of the UNet at every step, which --cache-interval "
                     + "leaves out: give one of them")
