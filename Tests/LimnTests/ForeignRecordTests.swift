@@ -36,7 +36,7 @@ import Testing
         #expect(request.source.strength == nil && request.sampler == "dpm++2m" && request.schedule == "karras")
         #expect(recipe.notes.contains { $0.contains("denoising strength of 0") && $0.contains("drawn from text") })
         // A true one belongs to a picture.
-        #expect(try webUI("Denoising strength: 0.6").request().strength == 0.6)
+        #expect(try webUI("Denoising strength: 0.6").request().source.strength == 0.6)
     }
 
     /// Until the end of 2022, with sizes as the webui's restore_old_hires_fix_params makes them.
@@ -55,7 +55,7 @@ import Testing
         #expect(try size("1024x1024", "0x0") == [512, 512])
         #expect(try size("1920x1080", "0x0") == [704, 384])
         let new = try webUI("Denoising strength: 0.5, Hires upscaler: Latent, Hires steps: 9")
-        #expect(try new.request().strength == nil)
+        #expect(try new.request().source.strength == nil)
         #expect(new.notes.contains { $0.contains("Hires upscaler (Latent)") })
     }
 
@@ -129,7 +129,7 @@ import Testing
         let recipe = try fixture("webui-vae-ti")
         #expect(recipe.embeddingNames == ["easynegative"])
         #expect(recipe.notes.contains { $0.contains("the VAE vae-ft-mse-840000-ema-pruned") && $0.contains("--vae") })
-        #expect(try fixture("webui-heun").request().solver.type == "heun")
+        #expect(try fixture("webui-heun").request().sampling.solver.type == "heun")
     }
 
     // MARK: JSON
