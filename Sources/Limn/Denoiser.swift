@@ -91,7 +91,7 @@ struct Denoiser {
     ///   - phases: at least one
     ///   - extra: what the UNet sees beside the latents, [height, width, extra channels]
     init(
-        phases: [RunPhase], _ job: PreparedRequest, extra: [Float]?, shape: LatentShape, compute: Compute
+        phases: [RunPhase], _ job: RunPlan, extra: [Float]?, shape: LatentShape, compute: Compute
     ) throws {
         var known: [ObjectIdentifier: Evaluator] = [:]
         stretches = try phases.map { phase in
@@ -109,13 +109,13 @@ struct Denoiser {
                 phase: phase, evaluator: try evaluator(phase.conditioning, blank: isOfThree ? 1 : 0),
                 degraded: try phase.degraded.map { try evaluator($0) })
         }
-        parameterization = job.parameterization
+        parameterization = job.sampling.parameterization
         guidance = job.guidance
         guider = Guider(
             guidance, parameterization,
-            position: RunPosition(timesteps: job.sampler.levels[job.firstStep...].map(\.timestep)),
+            position: RunPosition(timesteps: job.sampling.sampler.levels[job.sampling.firstStep...].map(\.timestep)),
             channels: shape.channels)
-        keepsUnconditional = job.readsUnconditional
+        keepsUnconditional = job.sampling.readsUnconditional
         self.shape = shape
     }
 

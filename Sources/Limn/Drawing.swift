@@ -7,7 +7,7 @@ extension Model {
     /// Draws the pictures of a request, one after the other: a picture does not depend on how many there are.
     ///
     /// - Parameter previewEvery: after every how many steps to decode what there is
-    func draw(_ job: PreparedRequest, previewEvery: Int? = nil, tell: (Event) -> Void) throws {
+    func draw(_ job: RunPlan, previewEvery: Int? = nil, tell: (Event) -> Void) throws {
         let request = job.request
         var seconds = StageSeconds()
         func timed<R>(_ stage: WritableKeyPath<StageSeconds, Double>, _ body: () throws -> R) rethrows -> R {
@@ -26,7 +26,7 @@ extension Model {
         }
 
         if compute.weights == nil { textCompute.weights?.budget = .max }
-        for text in job.warnings { tell(.warning(text)) }
+        for text in job.sampling.warnings { tell(.warning(text)) }
         report(.encodingText, 0)
         let phases = try timed(\.textEncoder) { try runPhases(job, tell: tell) }
         let textSeconds = seconds.textEncoder
@@ -39,36 +39,36 @@ extension Model {
         for index in 0..<request.count {
             seconds = StageSeconds()
             seconds.textEncoder = index == 0 ? textSeconds : 0
-            let own = try job.alone(index)
-            var generator = try job.firstNoise(own, count: shape.count)
-            if job.kind != .text { report(.encodingPicture, index) }
+            let own = try job.picture(index)
+            var generator = try job.firstNoise(own.seeds, count: shape.count)
+            if job.canvas.kind != .text { report(.encodingPicture, index) }
             makeRoom(job)
             let start = try timed(\.vaeEncoder) { try startingPoint(job, own, &generator) }
-            generator = try job.noiseOnTheWay(after: generator, own, count: shape.count)
+            generator = try job.addedNoise(after: generator, own.seeds, count: shape.count)
             let denoiser = try Denoiser(
                 phases: phases, job, extra: start.extraChannels, shape: shape, compute: compute)
-            report(.denoising(step: 0, steps: job.steps), index)
+            report(.denoising(step: 0, steps: job.sampling.steps), index)
             let latents = try timed(\.unet) {
                 makeRoom(job)
                 try denoiser.plan()
                 if previewEvery != nil { try planDecoding(job, forPreview: true) }
                 keepWeights()
                 var last = Compute.seconds
-                var previews = Previews(every: previewEvery, steps: job.steps)
-                return try job.sampler.sample(
-                    start.latents, from: job.firstStep,
+                var previews = Previews(every: previewEvery, steps: job.sampling.steps)
+                return try job.sampling.sampler.sample(
+                    start.latents, from: job.sampling.firstStep,
                     denoise: { x, level in
                         let denoised = try start.keeping(x, at: level) { try denoiser.denoised($0, level) }
                         previews.keep(denoised.x0)
                         return denoised
                     },
-                    noise: NoiseSource(path: job.brownianPath(own)) { generator.normal(in: start.latents.pool) },
+                    noise: NoiseSource(path: job.brownianPath(own.seeds)) { generator.normal(in: start.latents.pool) },
                     afterStep: { step, x in
                         let now = Compute.seconds
-                        let done = step - job.firstStep + 1
+                        let done = step - job.sampling.firstStep + 1
                         let preview = try previews.due(after: done).map { try decode($0, job, forPreview: true) }
                         report(
-                            .denoising(step: done, steps: job.steps), index, secondsPerStep: now - last,
+                            .denoising(step: done, steps: job.sampling.steps), index, secondsPerStep: now - last,
                             preview: preview)
                         last = Compute.seconds
                         seconds.vaeDecoder += last - now
@@ -80,17 +80,17 @@ extension Model {
             report(.decoding, index)
             makeRoom(job)
             var picture = try timed(\.vaeDecoder) { try decode(latents, job) }
-            picture.request = own
+            picture.request = own.request
             picture.latents = try Latents(
                 batch: 1, channels: shape.channels, height: shape.height, width: shape.width, values: latents)
             picture.seconds = seconds
-            picture.metadata = try metadata(for: own)
+            picture.metadata = try metadata(for: own.request)
             tell(.picture(picture))
         }
     }
 
     /// Where memory is short, every network gets the room that the one before it had.
-    private func makeRoom(_ job: PreparedRequest) {
+    private func makeRoom(_ job: RunPlan) {
         guard let weights = compute.weights else { return letGo(job) }
         weights.removeAll()
         weights.budget = 0
@@ -110,7 +110,7 @@ extension Model {
     /// pack them again for the next picture, which takes little of the time of a network of several GB. A VAE that sees
     /// its picture whole needs each of them but once, so that they take turns in the same memory. Without this, Stable
     /// Diffusion XL would need 2.5 GB more.
-    private func letGo(_ job: PreparedRequest) {
+    private func letGo(_ job: RunPlan) {
         guard isLarge, let resting = textCompute.weights else { return }
         resting.removeAll()
         resting.budget = job.vaeTiling == nil ? 0 : .max
@@ -126,10 +126,11 @@ extension Model {
     /// file, the text's states and the program itself.
     private static let lowMemory = 1_400_000_000
 
-    func latentShape(_ job: PreparedRequest) -> LatentShape {
+    func latentShape(_ job: RunPlan) -> LatentShape {
         let factor = description.vae.factor
         return LatentShape(
-            channels: description.vae.latentChannels, height: job.height / factor, width: job.width / factor)
+            channels: description.vae.latentChannels, height: job.canvas.height / factor,
+            width: job.canvas.width / factor)
     }
 
     /// What decodes, where it runs, and how latents are scaled before.
@@ -138,14 +139,14 @@ extension Model {
         return (networks.vae, vaeCompute, description.vae)
     }
 
-    private func planDecoding(_ job: PreparedRequest, forPreview: Bool = false) throws {
+    private func planDecoding(_ job: RunPlan, forPreview: Bool = false) throws {
         let shape = latentShape(job)
         let decoder = decoder(forPreview: forPreview)
         try decoder.network.planDecoding(
             height: shape.height, width: shape.width, decoder.compute, tiling: job.vaeTiling)
     }
 
-    private func decode(_ latents: [Float], _ job: PreparedRequest, forPreview: Bool = false) throws -> Picture {
+    private func decode(_ latents: [Float], _ job: RunPlan, forPreview: Bool = false) throws -> Picture {
         let shape = latentShape(job)
         let decoder = decoder(forPreview: forPreview)
         // As diffusers' Stable Diffusion pipelines do, without the VAE's shift_factor.
@@ -156,8 +157,8 @@ extension Model {
             values: shape.channelsLast(scaled))
         let decoded = try decoder.network.decode(tensor, decoder.compute, tiling: job.vaeTiling)
         var image = try Image(
-            signed: decoded.buffer, width: job.width, height: job.height, cuts: job.habits.cutsPixels)
-        if let mask = job.mask, let original = job.initImage, job.habits.pastes != .nothing {
+            signed: decoded.buffer, width: job.canvas.width, height: job.canvas.height, cuts: job.habits.cutsPixels)
+        if let mask = job.canvas.mask, let original = job.canvas.picture, job.habits.pastes != .nothing {
             var soft = try mask.blurred(sigma: job.request.source.maskBlur)
             if job.habits.pastes == .doubled { soft = soft.doubled() }
             image = try soft.composite(original: original, painted: image)

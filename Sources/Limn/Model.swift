@@ -289,7 +289,7 @@ public actor Model {
     /// - Throws: `LimnError` if it cannot
     public func check(_ request: Request) throws {
         _ = try withLimnErrors {
-            try PreparedRequest(
+            try RunPlan(
                 request, description: description, scheduler: scheduler, hasRefiner: refiner != nil,
                 lowMemory: compute.weights != nil)
         }
@@ -297,7 +297,7 @@ public actor Model {
 
     func run(_ request: Request, previewEvery: Int? = nil, tell: (Event) -> Void) throws {
         try withLimnErrors {
-            let job = try PreparedRequest(
+            let job = try RunPlan(
                 request, description: description, scheduler: scheduler, hasRefiner: refiner != nil,
                 lowMemory: compute.weights != nil)
             try draw(job, previewEvery: previewEvery, tell: tell)

@@ -159,7 +159,7 @@ final class PromptReader {
     private var missing: Set<String> = []
 
     init(
-        _ job: PreparedRequest, _ description: ModelDescription, _ readers: [TextReader], _ compute: Compute
+        _ job: RunPlan, _ description: ModelDescription, _ readers: [TextReader], _ compute: Compute
     ) {
         (self.readers, self.description, self.compute) = (readers, description, compute)
         style = job.request.text.style ?? .plain
@@ -200,7 +200,7 @@ extension ModelDescription {
     /// What a UNet of this kind is told at a stage of a request: the negative prompt's row, if there is one, before the
     /// prompts'.
     func inputs(
-        _ job: PreparedRequest, _ stage: PromptPlan.Stage, withNegative: Bool, _ reader: PromptReader,
+        _ job: RunPlan, _ stage: PromptPlan.Stage, withNegative: Bool, _ reader: PromptReader,
         tell: (Event) -> Void
     ) throws -> ConditioningInputs {
         var spoken = stage.positives.map { SpokenText(name: "prompt", text: $0, clipSkip: job.clipSkip) }
@@ -262,12 +262,12 @@ extension ModelDescription {
     }
 }
 
-extension PreparedRequest {
+extension RunPlan {
     /// What an XL model is told of the picture's size: original height and width, crop's top and left, and the target's
     /// height and width; its refiner an aesthetic score in place of the last two.
     func sizeConditions(count: Int, isNegative: Bool) -> [Float] {
-        let original = request.conditions.originalSize ?? PixelSize(width: width, height: height)
-        let target = request.conditions.targetSize ?? PixelSize(width: width, height: height)
+        let original = request.conditions.originalSize ?? PixelSize(width: canvas.width, height: canvas.height)
+        let target = request.conditions.targetSize ?? PixelSize(width: canvas.width, height: canvas.height)
         let crop = request.conditions.crop ?? PictureCrop(top: 0, left: 0)
         let score =
             isNegative ? request.conditions.negativeAestheticScore ?? 2.5 : request.conditions.aestheticScore ?? 6

@@ -11,16 +11,16 @@ private struct PhaseKind: Hashable {
 
 extension Model {
     /// The phases of a run, with the text's part of the work done.
-    func runPhases(_ job: PreparedRequest, tell: (Event) -> Void) throws -> [RunPhase] {
+    func runPhases(_ job: RunPlan, tell: (Event) -> Void) throws -> [RunPhase] {
         var stretches: [(kind: PhaseKind, end: RunPhase.End)] = []
         // Of prompts that count evaluations, if they change at all.
         let perStep = job.prompts.stages.count > 1 ? job.prompts.evaluationsPerStep : nil
-        for count in 0..<job.steps * (perStep ?? 1) {
-            let step = job.firstStep + count / (perStep ?? 1)
-            let timestep = job.sampler.levels[step].timestep
+        for count in 0..<job.sampling.steps * (perStep ?? 1) {
+            let step = job.sampling.firstStep + count / (perStep ?? 1)
+            let timestep = job.sampling.sampler.levels[step].timestep
             let kind = PhaseKind(
                 isGuided: job.guidance.guides(
-                    step: step - job.firstStep, of: job.steps, at: job.sampler.levels[step]),
+                    step: step - job.sampling.firstStep, of: job.sampling.steps, at: job.sampling.sampler.levels[step]),
                 isRefined: timestep < job.refinedBelow, stage: job.prompts.stage(of: count))
             if stretches.last?.kind == kind { stretches.removeLast() }
             stretches.append((kind, perStep == nil ? .timestep(timestep) : .evaluation(count)))

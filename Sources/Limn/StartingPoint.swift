@@ -39,12 +39,12 @@ struct StartingPoint {
     }
 
     /// Puts the kept region back, noised to where the sample is now.
-    func restored(_ x: Sample, after step: Int, _ job: PreparedRequest) -> Sample {
+    func restored(_ x: Sample, after step: Int, _ job: RunPlan) -> Sample {
         guard let kept else { return x }
-        let isLast = job.sampler.levelAfter(step: step) == nil
+        let isLast = job.sampling.sampler.levelAfter(step: step) == nil
         if isLast { return job.habits.restoresAtEnd ? kept.mixed(kept.picture, x) : x }
         guard kept.repainting == .afterSteps else { return x }
-        return kept.mixed(job.sampler.noised(kept.picture, noise: kept.noise, step: step + 1), x)
+        return kept.mixed(job.sampling.sampler.noised(kept.picture, noise: kept.noise, step: step + 1), x)
     }
 
     /// What the network says of x, with the kept region put back into what it says, and into what it sees.
@@ -67,26 +67,26 @@ struct StartingPoint {
 
 extension Model {
     func startingPoint(
-        _ job: PreparedRequest, _ own: Request, _ generator: inout any NoiseGenerator
+        _ job: RunPlan, _ own: PicturePlan, _ generator: inout any NoiseGenerator
     ) throws -> StartingPoint {
         let shape = latentShape(job)
         let pool = SamplePool(count: shape.count)
-        let sampler = job.sampler
-        guard let picture = job.initImage, job.kind != .editing else {
+        let sampler = job.sampling.sampler
+        guard let picture = job.canvas.picture, job.canvas.kind != .editing else {
             let noise: Sample
-            if let given = own.source.latents {
+            if let given = own.latents {
                 noise = Sample(given.values, in: pool)
             } else {
                 noise = startingNoise(job, own).draw(from: &generator, in: pool)
             }
             return StartingPoint(
-                latents: job.noiseScale * noise,
+                latents: job.sampling.noiseScale * noise,
                 // The likeliest latents, and not scaled: so these models were trained.
-                extraChannels: try job.initImage.map {
+                extraChannels: try job.canvas.picture.map {
                     shape.channelsLast(Array(try encoded($0.signed, job)[..<shape.count]))
                 })
         }
-        guard let mask = job.mask else {
+        guard let mask = job.canvas.mask else {
             let latents = Sample(try encode(picture.signed, job, own, &generator), in: pool)
             let noise = startingNoise(job, own).draw(from: &generator, in: pool)
             return StartingPoint(latents: job.begun(latents, noise))
@@ -95,7 +95,7 @@ extension Model {
         if job.habits.repainting != .afterSteps {
             return try keptStartingPoint(job, own, picture, mask, pool, &generator)
         }
-        let startsFromNoise = (job.request.source.strength ?? 1) >= 1
+        let startsFromNoise = (job.sampling.strength ?? 1) >= 1
         var latents: Sample?
         // An inpainting model that starts from pure noise has no use for the picture's own latents.
         if !isInpainting || !startsFromNoise {
@@ -106,7 +106,7 @@ extension Model {
         var start = StartingPoint(
             latents: startsFromNoise
                 ? sampler.initialNoiseScale * noise
-                : sampler.noised(latents ?? noise, noise: noise, step: job.firstStep))
+                : sampler.noised(latents ?? noise, noise: noise, step: job.sampling.firstStep))
         if isInpainting {
             start.extraChannels = try maskedPicture(picture, mask, small, job, own, &generator)
         } else if let latents {
@@ -120,7 +120,7 @@ extension Model {
     /// Where other programs than diffusers repaint: the picture is there from the start, and is told to inpainting models
     /// besides.
     private func keptStartingPoint(
-        _ job: PreparedRequest, _ own: Request, _ picture: Image, _ mask: Mask, _ pool: SamplePool,
+        _ job: RunPlan, _ own: PicturePlan, _ picture: Image, _ mask: Mask, _ pool: SamplePool,
         _ generator: inout any NoiseGenerator
     ) throws -> StartingPoint {
         let shape = latentShape(job)
@@ -128,8 +128,8 @@ extension Model {
         let noise = startingNoise(job, own).draw(from: &generator, in: pool)
         let small = try job.latentMask(mask, shape)
         var kept = StartingPoint.Kept(
-            picture: latents, noise: try job.noiseOfTheKept(noise, own), mask: small.values,
-            repainting: job.sampler is TimestepsOfTheWebUI ? .inInputs : job.habits.repainting)
+            picture: latents, noise: try job.noiseOfTheKept(noise, own.seeds), mask: small.values,
+            repainting: job.sampling.sampler is TimestepsOfTheWebUI ? .inInputs : job.habits.repainting)
         switch job.request.webUI.maskedContent {
         case nil, .original: break
         case .latentNoise: latents = kept.mixed(latents, noise)
@@ -147,7 +147,7 @@ extension Model {
 
     /// What an inpainting model sees beside the latents: the mask, and the picture without what it covers.
     private func maskedPicture(
-        _ picture: Image, _ mask: Mask, _ small: Mask, _ job: PreparedRequest, _ own: Request,
+        _ picture: Image, _ mask: Mask, _ small: Mask, _ job: RunPlan, _ own: PicturePlan,
         _ generator: inout any NoiseGenerator
     ) throws -> [Float] {
         let shape = latentShape(job)
@@ -157,15 +157,15 @@ extension Model {
         }
     }
 
-    private func startingNoise(_ job: PreparedRequest, _ own: Request) -> StartingNoise {
+    private func startingNoise(_ job: RunPlan, _ own: PicturePlan) -> StartingNoise {
         let factor = description.vae.factor
         func latents(_ width: Int, _ height: Int) -> StartingNoise.Size {
             .init(channels: description.vae.latentChannels, height: height / factor, width: width / factor)
         }
-        let size = latents(job.width, job.height)
+        let size = latents(job.canvas.width, job.canvas.height)
         return StartingNoise(
-            job.habits.firstNoise ?? job.generator, seed: own.seed ?? 0,
-            variation: own.seeds.variation.map { ($0.seed ?? 0, $0.strength) }, size: size,
+            job.habits.firstNoise ?? job.seeds.generator, seed: own.seeds.seed,
+            variation: own.seeds.variation.map { ($0.seed, $0.strength) }, size: size,
             seedSize: own.seeds.size.map { latents($0.width, $0.height) } ?? size)
     }
 
@@ -174,7 +174,7 @@ extension Model {
     /// - Parameter signed: [height, width, 3] in −1…1
     /// - Returns: [channels, height, width]
     private func encode(
-        _ signed: [Float], _ job: PreparedRequest, _ own: Request, _ generator: inout any NoiseGenerator
+        _ signed: [Float], _ job: RunPlan, _ own: PicturePlan, _ generator: inout any NoiseGenerator
     ) throws -> [Float] {
         let (shape, vae) = (latentShape(job), description.vae)
         let planes = try encoded(signed, job)
@@ -183,7 +183,7 @@ extension Model {
         case .mean: noise = []
         case .sampled: noise = generator.normal(shape.count)
         case .sampledApart:
-            var apart = job.generator.generator(seed: own.seed ?? 0)
+            var apart = job.seeds.generator.generator(seed: own.seeds.seed)
             noise = apart.normal(shape.count)
         }
         return (0..<shape.count).map { index in
@@ -200,25 +200,28 @@ extension Model {
     ///
     /// - Parameter signed: [height, width, 3] in −1…1
     /// - Returns: [2·channels or channels, height, width]
-    private func encoded(_ signed: [Float], _ job: PreparedRequest) throws -> [Float] {
+    private func encoded(_ signed: [Float], _ job: RunPlan) throws -> [Float] {
         let shape = latentShape(job)
-        let tensor = try Tensor(batch: 1, height: job.height, width: job.width, channels: 3, values: signed)
+        let tensor = try Tensor(
+            batch: 1, height: job.canvas.height, width: job.canvas.width, channels: 3, values: signed)
         let encoded = try networks.vae.encode(tensor, vaeCompute, tiling: job.vaeTiling)
         let all = LatentShape(channels: encoded.channels, height: shape.height, width: shape.width)
         return all.channelsFirst(encoded.buffer)
     }
 }
 
-extension PreparedRequest {
+extension RunPlan {
     /// A picture's latents with as much noise as a run begins with.
     fileprivate func begun(_ latents: Sample, _ noise: Sample) -> Sample {
         let multiplier = Float(request.webUI.noiseMultiplier ?? 1)
         let noise = multiplier == 1 ? noise : multiplier * noise
-        if let sampler = sampler as? TimestepsOfTheWebUI {
+        if let sampler = sampling.sampler as? TimestepsOfTheWebUI {
             return sampler.start.alpha * latents + sampler.start.sigma * noise
         }
-        guard laysOut else { return sampler.noised(latents, noise: noise, step: firstStep) }
-        return sampler.levels[0].alpha * latents + noiseScale * noise
+        guard sampling.isLaidOut else {
+            return sampling.sampler.noised(latents, noise: noise, step: sampling.firstStep)
+        }
+        return sampling.sampler.levels[0].alpha * latents + sampling.noiseScale * noise
     }
 
     /// The mask at the size of the latents.

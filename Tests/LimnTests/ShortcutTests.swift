@@ -128,7 +128,7 @@ private struct StepWork: Equatable {
 extension Model {
     /// The convolutions that each step runs, and the operations of all that it runs.
     fileprivate func workOfSteps(_ request: Request) throws -> [StepWork] {
-        let job = try PreparedRequest(request, description: description, scheduler: scheduler)
+        let job = try RunPlan(request, description: description, scheduler: scheduler)
         var steps: [StepWork] = []
         defer { compute.profile = nil }
         try draw(job) { event in

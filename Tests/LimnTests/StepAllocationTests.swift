@@ -121,7 +121,7 @@ extension Model {
     fileprivate func countingSteps(
         _ request: Request
     ) throws -> (steps: [allocation_counts], activationBytes: Int, unplanned: Int) {
-        let job = try PreparedRequest(request, description: description, scheduler: scheduler)
+        let job = try RunPlan(request, description: description, scheduler: scheduler)
         var steps: [allocation_counts] = []
         steps.reserveCapacity(100)
         var activations = 0

@@ -77,10 +77,10 @@ struct SamplerChoice {
     }
 }
 
-extension PreparedRequest {
+extension SamplerChoice {
     /// Says so if the sampler cannot begin at the first of these levels.
-    static func warnings(ofTheFirstOf levels: ArraySlice<NoiseLevel>, _ sampler: SamplerName?) -> [String] {
-        guard let sampler, let first = levels.first, first.sigma > 1000 * first.alpha else { return [] }
+    func warnings(ofTheFirstOf levels: ArraySlice<NoiseLevel>) -> [String] {
+        guard let sampler = runs, let first = levels.first, first.sigma > 1000 * first.alpha else { return [] }
         let second = levels.dropFirst().first ?? first
         let isShort = second.sigma * first.alpha > 0.1 * first.sigma * second.alpha
         let advice: String
@@ -96,9 +96,11 @@ extension PreparedRequest {
                 + advice
         ]
     }
+}
 
+extension RunPlan {
     /// What only one program knows.
-    static func checkLikeness(_ request: Request, _ kind: Kind) throws {
+    static func checkLikeness(_ request: Request, _ kind: Canvas.Kind) throws {
         func usage(_ text: String) -> LimnError { LimnError(text, isUsage: true) }
         let webUI = request.webUI
         guard webUI == WebUIOptions() || request.likeness == .webui else {
