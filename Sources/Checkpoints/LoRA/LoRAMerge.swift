@@ -140,8 +140,8 @@ package struct LoRAMerge {
         if lost.contains(where: { $0.hasPrefix("lora_te2_") || $0.hasPrefix("text_encoder_2.") }),
             !targets.contains(where: { $0.part == "text_encoder_2" })
         {
-            text += ". \(isOne ? "It changes" : "They change") a second text encoder, as Stable Diffusion XL has; this "
-                + "model has one"
+            let subject = isOne ? "It changes" : "They change"
+            text += ". \(subject) a second text encoder, as Stable Diffusion XL has; this model has one"
         } else if let other = otherMethods.first(where: { method in lost.contains { $0.contains(method.mark) } }) {
             text += ". \(isOne ? "It is" : "They are") \(other.name), which is not supported"
         }
