@@ -94,7 +94,7 @@ struct ReproductionTests {
         }
         let recipe = try Recipe(contentsOf: runner.folder.file("first0.png"))
         #expect(try recipe.request().steps == 4)
-        #expect(recipe.parameters?.contains("Sigmas: 14.6 7.0 3.0 1.0 0.0, Sigma churn: 3.0, Sigma tmin: 0.5") == true)
+        #expect(recipe.parameters?.contains("Sigmas: 14.6 7.0 3.0 1.0 0.0, Sigma churn: 3, Sigma tmin: 0.5") == true)
         // Another sampler, or another number of steps, is not bound to them.
         let changed = try await runner.run(
             model + ["--from", "first0.png", "--sampler", "ddim", "--steps", "4", "-o", "changed"])

@@ -60,7 +60,8 @@ import Testing
                 """
             ))
         #expect(
-            skipped.clipSkip == 2 && skipped.prompt == "two\nlines <lora:ink:0.8>" && skipped.negativePrompt == "no")
+            skipped.text.clipSkip == 2 && skipped.prompt == "two\nlines <lora:ink:0.8>"
+                && skipped.negativePrompt == "no")
 
         // The strengths of CLIP and the model, in the order of the webui's tags.
         for (node, tag) in [
@@ -85,8 +86,10 @@ import Testing
                 "\"class_type\": \"VAEEncode\", \"inputs\": {\"pixels\": [\"20\", 0]}"
             ),
             ("\"9\":", "\"20\": {\"class_type\": \"LoadImage\", \"inputs\": {\"image\": \"a.png\"}}, \"9\":"))
-        #expect(painted.strength == 0.55 && painted.width == nil && painted.schedule == "beta")
-        #expect(painted.sampler == "dpm++2m_sde" && painted.solver.type == "heun" && painted.generator == "cuda")
+        #expect(painted.source.strength == 0.55 && painted.width == nil && painted.schedule == "beta")
+        #expect(
+            painted.sampler == "dpm++2m_sde" && painted.sampling.solver.type == "heun"
+                && painted.seeds.generator == "cuda")
     }
 
     @Test(arguments: [

@@ -40,8 +40,9 @@ import Testing
         let model = try await TinyModel.load("pipeline-xl")
         let plain = try await model.generate(request())[0]
         let changes: [(inout Request) -> Void] = [
-            { $0.originalSize = PixelSize(width: 128, height: 96) }, { $0.crop = PictureCrop(top: 5, left: 11) },
-            { $0.targetSize = PixelSize(width: 72, height: 64) },
+            { $0.conditions.originalSize = PixelSize(width: 128, height: 96) },
+            { $0.conditions.crop = PictureCrop(top: 5, left: 11) },
+            { $0.conditions.targetSize = PixelSize(width: 72, height: 64) },
         ]
         for (index, change) in changes.enumerated() {
             let picture = try await model.generate(request(change))[0]
@@ -91,7 +92,7 @@ import Testing
         let model = try await TinyModel.load("pipeline-edit")
         let first = try TinyModel.picture { x, y in UInt8((3 * x + y) % 256) }
         let picture = try await model.generate(
-            request { ($0.initImage, $0.imageGuidanceScale, $0.sampler) = (first, 1.25, "euler_a") })[0]
+            request { ($0.source.picture, $0.guidance.imageScale, $0.sampler) = (first, 1.25, "euler_a") })[0]
         try picture.write(to: folder.file("a.png"))
         let recipe = try Recipe(contentsOf: folder.file("a.png"))
         #expect(recipe.parameters?.contains("Image CFG scale: 1.25") == true)
@@ -126,20 +127,20 @@ import Testing
         }
         #expect(text?.contains("no refiner") == true, "\(text ?? "no error")")
         let alone = try await TinyModel.load("pipeline-xl")
-        let asked = request { $0.refinerStart = 0.5 }
+        let asked = request { $0.conditions.refinerStart = 0.5 }
         #expect(await message { _ = try await alone.generate(asked) }?.contains("--refiner") == true)
     }
 
     /// What a family has no use for is refused, not ignored.
     @Test func requestsThatAFamilyCannotMeetAreRefused() async throws {
         let cases: [(String, String, (inout Request) -> Void)] = [
-            ("pipeline-a", "no original size", { $0.originalSize = PixelSize(width: 64, height: 64) }),
-            ("pipeline-a", "crop", { $0.crop = PictureCrop(top: 0, left: 0) }),
-            ("pipeline-a", "image guidance", { $0.imageGuidanceScale = 1.5 }),
-            ("pipeline-xl", "aesthetic score", { $0.aestheticScore = 6 }),
-            ("pipeline-xl", "pixels", { $0.targetSize = PixelSize(width: 0, height: .max) }),
-            ("pipeline-xl", "crop", { $0.crop = PictureCrop(top: .min, left: 0) }),
-            ("pipeline-xl", "1 to 3", { $0.clipSkip = 4 }),
+            ("pipeline-a", "no original size", { $0.conditions.originalSize = PixelSize(width: 64, height: 64) }),
+            ("pipeline-a", "crop", { $0.conditions.crop = PictureCrop(top: 0, left: 0) }),
+            ("pipeline-a", "image guidance", { $0.guidance.imageScale = 1.5 }),
+            ("pipeline-xl", "aesthetic score", { $0.conditions.aestheticScore = 6 }),
+            ("pipeline-xl", "pixels", { $0.conditions.targetSize = PixelSize(width: 0, height: .max) }),
+            ("pipeline-xl", "crop", { $0.conditions.crop = PictureCrop(top: .min, left: 0) }),
+            ("pipeline-xl", "1 to 3", { $0.text.clipSkip = 4 }),
             ("pipeline-edit", "-i", { _ in }),
             ("pipeline-lcm", "between 1 and 50", { ($0.steps, $0.sampler) = (51, nil) }),
         ]
@@ -183,9 +184,9 @@ import Testing
     @Test func aModelThatChangesPicturesKnowsNoStrengthAndNoMask() async throws {
         let model = try await TinyModel.load("pipeline-edit")
         let picture = try TinyModel.picture { _, _ in 9 }
-        let strong = request { ($0.initImage, $0.strength) = (picture, 0.5) }
+        let strong = request { ($0.source.picture, $0.source.strength) = (picture, 0.5) }
         #expect(await message { _ = try await model.generate(strong) }?.contains("strength") == true)
-        let masked = request { ($0.initImage, $0.mask) = (picture, picture) }
+        let masked = request { ($0.source.picture, $0.source.mask) = (picture, picture) }
         #expect(await message { _ = try await model.generate(masked) }?.contains("mask") == true)
     }
 

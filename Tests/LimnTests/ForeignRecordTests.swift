@@ -70,7 +70,7 @@ import Testing
         #expect(try size("1024x1024", "0x0") == [512, 512])
         #expect(try size("1920x1080", "0x0") == [704, 384])
         let new = try webUI("Denoising strength: 0.5, Hires upscaler: Latent, Hires steps: 9")
-        #expect(try new.request().strength == nil)
+        #expect(try new.request().source.strength == nil)
         #expect(new.notes.contains { $0.contains("Hires upscaler (Latent)") })
     }
 
@@ -144,7 +144,7 @@ import Testing
         let recipe = try fixture("webui-vae-ti")
         #expect(recipe.embeddingNames == ["easynegative"])
         #expect(recipe.notes.contains { $0.contains("the VAE vae-ft-mse-840000-ema-pruned") && $0.contains("--vae") })
-        #expect(try fixture("webui-heun").request().solver.type == "heun")
+        #expect(try fixture("webui-heun").request().sampling.solver.type == "heun")
     }
 
     // MARK: JSON

@@ -36,7 +36,7 @@ enum GuidanceFixtures {
     @Test func whatIsOutOfRangeIsNamed() async throws {
         let cases: [(String, Change)] = [
             ("guidance start", { $0.guidance.start = -0.1 }), ("guidance start", { $0.guidance.start = .nan }),
-            ("after its end", { ($0.guidance.start, $0.guidanceEnd) = (0.6, 0.5) }),
+            ("after its end", { ($0.guidance.start, $0.guidance.end) = (0.6, 0.5) }),
             ("lower one first", { $0.guidance.sigmas = .init(low: 5, high: 1) }),
             ("lower one first", { $0.guidance.sigmas = .init(low: .nan, high: 1) }),
             ("lower one first", { $0.guidance.sigmas = .init(low: 0, high: .infinity) }),
@@ -74,7 +74,7 @@ enum GuidanceFixtures {
             ),
             ("above 1", { ($0.guidance.adaptiveProjection, $0.guidanceScale) = (.init(), 1) }),
             ("above 1", { ($0.guidance.dynamicThresholding, $0.guidanceScale) = (.init(scale: 3), 1) }),
-            ("--cache-interval", { ($0.guidance.selfAttentionScale, $0.cacheInterval) = (1, 2) }),
+            ("--cache-interval", { ($0.guidance.selfAttentionScale, $0.sampling.cacheInterval) = (1, 2) }),
             (
                 "mid_block.attentions.0",
                 { $0.guidance.perturbedAttention = .init(scale: 3, layers: ["mid", "down_blocks.1"]) }
@@ -98,15 +98,18 @@ enum GuidanceFixtures {
         let picture = try TinyModel.picture { _, _ in 9 }
         await expect(
             [
-                ("guided by a picture too", { ($0.initImage, $0.guidance.selfAttentionScale) = (picture, 1) }),
-                ("guided by a picture too", { ($0.initImage, $0.guidance.adaptiveProjection) = (picture, .init()) }),
+                ("guided by a picture too", { ($0.source.picture, $0.guidance.selfAttentionScale) = (picture, 1) }),
                 (
                     "guided by a picture too",
-                    { ($0.initImage, $0.guidance.perturbedAttention) = (picture, .init(scale: 3)) }
+                    { ($0.source.picture, $0.guidance.adaptiveProjection) = (picture, .init()) }
                 ),
                 (
                     "guided by a picture too",
-                    { ($0.initImage, $0.guidance.dynamicThresholding) = (picture, .init(scale: 3)) }
+                    { ($0.source.picture, $0.guidance.perturbedAttention) = (picture, .init(scale: 3)) }
+                ),
+                (
+                    "guided by a picture too",
+                    { ($0.source.picture, $0.guidance.dynamicThresholding) = (picture, .init(scale: 3)) }
                 ),
             ], of: try await TinyModel.load("pipeline-edit"))
     }

@@ -100,8 +100,8 @@ import Testing
             (request.likeness, request.steps, request.seed) = (likeness, 3, 5)
             let drawn = try #require(try await model.generate(request)[0].request)
             #expect(drawn.sampler == sampler && drawn.schedule == schedule, "\(likeness)")
-            #expect(drawn.generator == generator && drawn.guidanceScale == scale, "\(likeness)")
-            #expect(drawn.promptStyle?.rawValue == (likeness == .diffusers ? "plain" : likeness.rawValue))
+            #expect(drawn.seeds.generator == generator && drawn.guidanceScale == scale, "\(likeness)")
+            #expect(drawn.text.style?.rawValue == (likeness == .diffusers ? "plain" : likeness.rawValue))
             // Asked for in so many words, it is the same.
             let again = try await model.generate(drawn)[0]
             let first = try await model.generate(request)[0]

@@ -29,7 +29,7 @@ import Testing
             let recipe = try Recipe(contentsOf: folder.file("\(index).png"))
             #expect(recipe.likeness == likeness)
             let read = try recipe.request(initImage: request.source.picture, mask: request.source.mask)
-            #expect(read.place == (likeness == .comfyui ? BatchPlace(index: index, count: 2) : nil))
+            #expect(read.seeds.place == (likeness == .comfyui ? BatchPlace(index: index, count: 2) : nil))
             #expect(read.seed == (likeness == .comfyui ? 7 : 7 + UInt64(index)))
             #expect(try await model.generate(read)[0].pngData() == picture.pngData())
         }
@@ -65,12 +65,12 @@ import Testing
         let older = try self.recipe([
             ("parameters", "a\nSteps: 20, Sampler: DPM++ 2M, CFG scale: 7, Seed: 1, RNG: CPU, Version: v1.6.0")
         ]).request()
-        #expect(older.generator == "torch" && older.schedule == "normal" && older.likeness == .webui)
+        #expect(older.seeds.generator == "torch" && older.schedule == "normal" && older.likeness == .webui)
         let noted = try self.recipe([
             ("parameters", "a\nSteps: 20, Sampler: Euler, Seed: 1, Denoising strength: 0.7, Hires upscale: 2, NGMS: 1")
         ])
         #expect(noted.notes.first?.contains("Hires upscale (2), NGMS (1)") == true)
-        #expect(try noted.request().strength == nil)
+        #expect(try noted.request().source.strength == nil)
     }
 
     @Test func stableDiffusionCPPsPictureIsDrawnAsByIt() throws {
@@ -87,7 +87,7 @@ import Testing
         let trailing = try recipe([
             ("parameters", "a\nSteps: 20, Seed: 2, RNG: cpu, Sampler: ddim_trailing, Version: stable-diffusion.cpp")
         ]).request()
-        #expect(trailing.sampler == "ddim" && trailing.generator == "torch")
+        #expect(trailing.sampler == "ddim" && trailing.seeds.generator == "torch")
     }
 
     @Test func whatTheWebUIAloneHasIsRefusedElsewhere() async throws {
@@ -105,9 +105,10 @@ import Testing
         #expect(await refusal { $0.webUI.noiseMultiplier = 3 }?.contains("0 to 2") == true)
         #expect(await refusal { $0.webUI.maskedContent = .latentNoise }?.contains("--mask") == true)
         #expect(await refusal { $0.webUI.noiseSeedDelta = .max }?.contains("0 to 4294967296") == true)
-        #expect(await refusal { $0.place = BatchPlace(index: 0, count: 2) }?.contains("ComfyUI") == true)
+        #expect(await refusal { $0.seeds.place = BatchPlace(index: 0, count: 2) }?.contains("ComfyUI") == true)
         #expect(
-            await refusal { ($0.likeness, $0.place) = (.comfyui, BatchPlace(index: 4, count: 2)) }?.contains("4096")
+            await refusal { ($0.likeness, $0.seeds.place) = (.comfyui, BatchPlace(index: 4, count: 2)) }?.contains(
+                "4096")
                 == true)
         #expect(await refusal { $0.schedule = "trailing" }?.contains("diffusers' alone") == true)
         #expect(await refusal { ($0.likeness, $0.count) = (.comfyui, 5000) }?.contains("4096") == true)

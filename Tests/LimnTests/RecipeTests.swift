@@ -103,7 +103,7 @@ import Testing
         let image = try Image(width: 1, height: 1, channels: 1, pixels: [0])
         try PNG.write(image, text: [("parameters", text)], to: folder.file("text.png"))
         let read = try Recipe(contentsOf: folder.file("text.png")).request()
-        #expect(read.guidanceEnd == 0.75 && read.cacheInterval == 3)
+        #expect(read.guidance.end == 0.75 && read.sampling.cacheInterval == 3)
     }
 
     @Test func whatASolverWasAskedIsKept() async throws {
@@ -124,7 +124,7 @@ import Testing
             try picture.write(to: folder.file("\(sampler).png"))
             let recipe = try Recipe(contentsOf: folder.file("\(sampler).png"))
             let read = try recipe.request()
-            #expect(read.solver == request.sampling.solver)
+            #expect(read.sampling.solver == request.sampling.solver)
             #expect(try await model.generate(read)[0].pngData() == picture.pngData())
         }
     }

@@ -77,7 +77,9 @@ struct ReferenceRun: Decodable, CustomStringConvertible {
         request.conditions.crop = crop.map { PictureCrop(top: $0[0], left: $0[1]) }
         request.conditions.targetSize = targetSize.map { PixelSize(width: $0[1], height: $0[0]) }
         request.conditions.refinerStart = refinerStart
-        (request.conditions.aestheticScore, request.conditions.negativeAestheticScore) = (aestheticScore, negativeAestheticScore)
+        (request.conditions.aestheticScore, request.conditions.negativeAestheticScore) = (
+            aestheticScore, negativeAestheticScore
+        )
         return request
     }
 }

@@ -29,10 +29,10 @@ import Testing
         "guidance.selfAttentionScale": "0.75",
         "guidance.adaptiveProjection": #"{"eta": 0.1, "threshold": 5, "momentum": -0.25}"#,
         "guidance.dynamicThresholding": #"""
-            {"scale": 6, "percentile": 0.98, "mode": "half-cosine-down", "minimum": 2, "guidanceMode": "linear-up",
-             "guidanceMinimum": 1, "power": 3, "startpoint": "zero", "variability": "std", "separateChannels": false,
-             "phi": 0.5}
-            """#,
+        {"scale": 6, "percentile": 0.98, "mode": "half-cosine-down", "minimum": 2, "guidanceMode": "linear-up",
+         "guidanceMinimum": 1, "power": 3, "startpoint": "zero", "variability": "std", "separateChannels": false,
+         "phi": 0.5}
+        """#,
         "guidance.threshold": #"{"ratio": 0.99, "range": 4, "maximum": 100}"#,
         "originalSize": #"{"width": 512, "height": 256}"#, "crop": #"{"top": 3, "left": 4}"#,
         "targetSize": #"{"width": 100, "height": 200}"#, "refinerStart": "0.7", "aestheticScore": "7",
@@ -44,7 +44,8 @@ import Testing
     /// A request in which only this field differs from the default.
     private static func request(_ field: RequestField) throws -> Request {
         var request = Request(prompt: "")
-        try field.read(try #require(JSON.parse(try #require(values[field.name], "\(field.name)"))), &request)
+        let text = try #require(values[field.name], "\(field.name)")
+        try field.read(try #require(JSON.parse(text)), &request)
         return request
     }
 
@@ -59,7 +60,9 @@ import Testing
                 || value is Request.Seeds || value is Request.Conditions || value is GuidanceOptions
                 || value is SamplerTuning || value is Request.Solver || value is WebUIOptions
             guard isGroup else { return [path] }
-            return children.flatMap { leaves($0.value, path.isEmpty ? $0.label! : "\(path).\($0.label!)", depth: depth + 1) }
+            return children.flatMap {
+                leaves($0.value, path.isEmpty ? $0.label! : "\(path).\($0.label!)", depth: depth + 1)
+            }
         }
         let found = leaves(Request(prompt: ""), "", depth: 0).filter { !notInRecords.contains($0) }
         count = found.count
@@ -76,14 +79,14 @@ import Testing
 
     @Test func everyFieldComesBackFromAPicture() throws {
         let folder = try TemporaryFolder()
-        let image = Image(width: 1, height: 1, channels: 3, pixels: [1, 2, 3])
+        let image = try Image(width: 1, height: 1, channels: 3, pixels: [1, 2, 3])
         for field in RequestField.all {
             var request = try Self.request(field)
             request.vaeTiling = request.vaeTiling ?? false
             let record = PictureRecord(request, version: limnVersion)
             let text = String(decoding: try JSONEncoder().encode(record), as: UTF8.self)
             let path = folder.file("\(field.name).png")
-            try PNG.write(image, to: path, texts: [(PictureParameters.exactKeyword, text)])
+            try PNG.write(image, text: [(PictureParameters.exactKeyword, text)], to: path)
             let recipe = try Recipe(contentsOf: path)
             #expect(recipe.isExact && recipe.notes.isEmpty)
             #expect(try recipe.request() == request, "\(field.name)")
@@ -112,7 +115,9 @@ import Testing
         var request = Request(prompt: "")
         request.guidanceScale = 1001
         #expect(RequestField.guidanceScale.range == "0 to 1000")
-        #expect(throws: LimnError("a guidance scale of 1001.0 is out of range; give 0 to 1000, 1 for none", isUsage: true)) {
+        #expect(
+            throws: LimnError("a guidance scale of 1001.0 is out of range; give 0 to 1000, 1 for none", isUsage: true)
+        ) {
             try RequestField.checkRanges(of: request)
         }
         request.guidanceScale = .nan

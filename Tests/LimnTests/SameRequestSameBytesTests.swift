@@ -64,10 +64,10 @@ import Testing
         let changes: [(String, (inout Request) -> Void)] = [
             ("prompt", { $0.prompt = "a blue bird" }), ("negative prompt", { $0.negativePrompt = "a blue bird" }),
             ("steps", { $0.steps = 5 }), ("guidance", { $0.guidanceScale = 2 }),
-            ("rescale", { $0.guidanceRescale = 0.7 }), ("seed", { $0.seed = 8 }),
-            ("guidance end", { $0.guidanceEnd = 0.5 }), ("cache interval", { $0.cacheInterval = 2 }),
-            ("generator", { $0.generator = "numpy" }), ("sampler", { $0.sampler = "heun" }),
-            ("clip skip", { $0.clipSkip = 2 }), ("width", { $0.width = 72 }),
+            ("rescale", { $0.guidance.rescale = 0.7 }), ("seed", { $0.seed = 8 }),
+            ("guidance end", { $0.guidance.end = 0.5 }), ("cache interval", { $0.sampling.cacheInterval = 2 }),
+            ("generator", { $0.seeds.generator = "numpy" }), ("sampler", { $0.sampler = "heun" }),
+            ("clip skip", { $0.text.clipSkip = 2 }), ("width", { $0.width = 72 }),
         ]
         for (name, change) in changes {
             var request = TinyModel.request()

@@ -24,7 +24,7 @@ import Testing
 
             // The reference would prove little if the shortcuts changed nothing.
             var whole = request
-            (whole.guidanceEnd, whole.cacheInterval) = (1, 1)
+            (whole.guidance.end, whole.sampling.cacheInterval) = (1, 1)
             let other = try #require(try await model.generate(whole).first?.latents)
             #expect(relativeError(latents.values, other.values) > 1e-3, "\(run.name)")
         }
@@ -41,14 +41,14 @@ import Testing
             return try await model.generate(request)[0].latents
         }
         let plain = try await latents { _ in }
-        #expect(try await latents { ($0.guidanceEnd, $0.cacheInterval) = (1, 1) } == plain)
+        #expect(try await latents { ($0.guidance.end, $0.sampling.cacheInterval) = (1, 1) } == plain)
         // Rounded, all of the four steps.
-        #expect(try await latents { $0.guidanceEnd = 0.9 } == plain)
+        #expect(try await latents { $0.guidance.end = 0.9 } == plain)
         let oneStep = try await latents { $0.steps = 1 }
-        #expect(try await latents { ($0.steps, $0.cacheInterval) = (1, 5) } == oneStep)
+        #expect(try await latents { ($0.steps, $0.sampling.cacheInterval) = (1, 5) } == oneStep)
         let unguided = try await latents { $0.guidanceScale = 1 }
-        #expect(try await latents { $0.guidanceEnd = 0 } == unguided)
-        #expect(try await latents { ($0.guidanceScale, $0.guidanceEnd) = (1, 0.5) } == unguided)
+        #expect(try await latents { $0.guidance.end = 0 } == unguided)
+        #expect(try await latents { ($0.guidanceScale, $0.guidance.end) = (1, 0.5) } == unguided)
     }
 
     @Test func theWorkIsLeftOut() async throws {

@@ -58,7 +58,7 @@ struct SingleFileTests {
         let folder = try TemporaryFolder()
         let picture = try #require(try await model.generate(request).first)
         try picture.write(to: folder.file("p.png"))
-        #expect(try Recipe(contentsOf: folder.file("p.png")).request().prediction == .epsilon)
+        #expect(try Recipe(contentsOf: folder.file("p.png")).request().sampling.prediction == .epsilon)
     }
 
     @Test func aTokenizerIsLookedForBesideTheFile() async throws {

@@ -60,8 +60,8 @@ import Testing
         try Self.write("sd1", changedBy: "sd1-edit", to: path)
         let model = try await Model.load(from: path, options: Self.options())
         let request = try Self.request {
-            $0.initImage = try Picture(contentsOf: Self.folder + "/start.png")
-            $0.imageGuidanceScale = 1.5
+            $0.source.picture = try Picture(contentsOf: Self.folder + "/start.png")
+            $0.guidance.imageScale = 1.5
         }
         #expect(try await Self.error(model, request, "sd1-edit") < 1e-3)
     }
@@ -73,8 +73,8 @@ import Testing
         let model = try await Model.load(from: path, options: Self.options())
         #expect(model.isInpainting)
         let request = try Self.request {
-            $0.initImage = try Picture(contentsOf: Self.folder + "/start.png")
-            $0.mask = try Picture(contentsOf: Self.folder + "/mask.png")
+            $0.source.picture = try Picture(contentsOf: Self.folder + "/start.png")
+            $0.source.mask = try Picture(contentsOf: Self.folder + "/mask.png")
         }
         #expect(try await Self.error(model, request, "xl-inpaint") < 1e-4)
     }
@@ -86,7 +86,7 @@ import Testing
         try FileManager.default.copyItem(atPath: Self.folder + "/refiner.safetensors", toPath: path)
         let options = Self.options { $0.refiner = path }
         let model = try await Model.load(from: Self.folder + "/xl.safetensors", options: options)
-        let request = Self.request { $0.refinerStart = 0.5 }
+        let request = Self.request { $0.conditions.refinerStart = 0.5 }
         #expect(try await Self.error(model, request, "refined") < 1e-4)
         let alone = try Self.request()
         #expect(try await model.generate(alone)[0].latents != model.generate(request)[0].latents)

@@ -64,7 +64,9 @@ import Testing
         var request = TinyModel.request(steps: 8)
         (request.likeness, request.sampler, request.source.strength) = (likeness, sampler, 1)
         request.prompt = likeness == .webui ? "a [red|green] apple" : "a red apple"
-        if likeness == .comfyui { (request.seeds.place, request.seeds.generator) = (BatchPlace(index: 1, count: 3), "torch") }
+        if likeness == .comfyui {
+            (request.seeds.place, request.seeds.generator) = (BatchPlace(index: 1, count: 3), "torch")
+        }
         request.source.picture = try TinyModel.picture { UInt8($0 * 3 % 200 + $1 % 20) }
         request.source.mask = try TinyModel.mask { x, _ in x > 30 }
         try await expectNothing(of: request)

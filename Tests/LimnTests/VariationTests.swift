@@ -11,7 +11,7 @@ import Testing
         request.count = 2
         let both = try await model.generate(request)
         #expect(both.map { $0.request?.seed } == [7, 7])
-        #expect(both.map { $0.request?.variation?.seed } == [11, 12])
+        #expect(both.map { $0.request?.seeds.variation?.seed } == [11, 12])
         (request.count, request.seeds.variation) = (1, Variation(seed: 12, strength: 0.4))
         let alone = try await model.generate(request)[0]
         #expect(try alone.pngData() == both[1].pngData())
@@ -51,11 +51,11 @@ import Testing
     @Test func rangesAreTold() async throws {
         let model = try await TinyModel.load()
         for (change, word) in [
-            ({ $0.variation = Variation(strength: 1.5) }, "0 to 1"),
-            ({ $0.variation = Variation(strength: .nan) }, "0 to 1"),
-            ({ $0.seedSize = PixelSize(width: 33, height: 64) }, "multiples"),
-            ({ $0.seedSize = PixelSize(width: 0, height: -8) }, "multiples"),
-            ({ $0.seedSize = PixelSize(width: .max, height: 64) }, "at most"),
+            ({ $0.seeds.variation = Variation(strength: 1.5) }, "0 to 1"),
+            ({ $0.seeds.variation = Variation(strength: .nan) }, "0 to 1"),
+            ({ $0.seeds.size = PixelSize(width: 33, height: 64) }, "multiples"),
+            ({ $0.seeds.size = PixelSize(width: 0, height: -8) }, "multiples"),
+            ({ $0.seeds.size = PixelSize(width: .max, height: 64) }, "at most"),
         ] as [((inout Request) -> Void, String)] {
             var request = TinyModel.request(steps: 1)
             change(&request)

@@ -89,7 +89,7 @@ import Testing
         }
         plain.prompt = "a (red:1.5) apple on a green table"
         let bracketed = try await pixels(model, plain)
-        plain.promptStyle = .webui
+        plain.text.style = .webui
         #expect(try await pixels(model, plain) != bracketed)
     }
 
@@ -208,8 +208,8 @@ extension Model {
         #expect(many.map(\.seed) == (1...20).map { UInt64($0) } && many.allSatisfy { $0.count == 1 })
         // A picture's words are its seed's, whatever the batch.
         #expect(try choices.requests(for: request(prompt, seed: 7))[0].prompt == many[6].prompt)
-        #expect(many.allSatisfy { $0.promptTemplate == prompt && $0.negativePromptTemplate == nil })
-        #expect(try choices.requests(for: request("a cat"))[0].promptTemplate == nil)
+        #expect(many.allSatisfy { $0.text.template == prompt && $0.text.negativeTemplate == nil })
+        #expect(try choices.requests(for: request("a cat"))[0].text.template == nil)
     }
 
     @Test func combinationsAreAll() throws {
@@ -217,7 +217,7 @@ extension Model {
         asked.negativePrompt = "{blurry|dark}"
         let all = try PromptChoices().combinations(for: asked)
         #expect(all.count == 12 && Set(all.map { $0.prompt + $0.negativePrompt }).count == 12)
-        #expect(all.allSatisfy { $0.seed == 1 && $0.count == 2 && $0.negativePromptTemplate == "{blurry|dark}" })
+        #expect(all.allSatisfy { $0.seed == 1 && $0.count == 2 && $0.text.negativeTemplate == "{blurry|dark}" })
         asked.prompt = String(repeating: "{a|b}", count: 12)
         let text = #expect(throws: LimnError.self) { try PromptChoices().combinations(for: asked) }
         #expect(text?.description.contains("8192") == true)
