@@ -96,14 +96,15 @@ static bool create(cpng_reader *reader) {
     png_set_user_limits(reader->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX); // the caller checks the size
     png_set_chunk_malloc_max(reader->png, reader->memory_left);         // ends an inflating text early
     png_set_chunk_cache_max(reader->png, 0);
-    // Leaves IHDR, PLTE, tRNS, IDAT and IEND, and either the texts or what goes with the pixels.
+    // Leaves IHDR, PLTE, tRNS, IDAT and IEND, and either the texts or what goes with the pixels, as it is: libpng drops
+    // Exif data that begins with its name, as some programs write it.
     png_set_keep_unknown_chunks(reader->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
     static const png_byte text_chunks[] = "tEXt\0zTXt\0iTXt";
     static const png_byte pixel_chunks[] = "eXIf";
     if (reader->keeps_text) {
         png_set_keep_unknown_chunks(reader->png, PNG_HANDLE_CHUNK_AS_DEFAULT, text_chunks, 3);
     } else {
-        png_set_keep_unknown_chunks(reader->png, PNG_HANDLE_CHUNK_AS_DEFAULT, pixel_chunks, 1);
+        png_set_keep_unknown_chunks(reader->png, PNG_HANDLE_CHUNK_ALWAYS, pixel_chunks, 1);
     }
     return true;
 }
@@ -195,13 +196,15 @@ const char *cpng_reader_message(const cpng_reader *reader) { return reader->mess
 int cpng_reader_errno(const cpng_reader *reader) { return reader->error_number; }
 
 const uint8_t *cpng_reader_exif(cpng_reader *reader, size_t *count) {
-    png_bytep bytes = NULL;
+    png_unknown_chunkp chunks = NULL;
+    int chunk = png_get_unknown_chunks(reader->png, reader->info, &chunks);
     *count = 0;
-#ifdef PNG_eXIf_SUPPORTED
-    png_uint_32 size = 0;
-    if (png_get_eXIf_1(reader->png, reader->info, &size, &bytes) && bytes) *count = size;
-#endif
-    return bytes;
+    while (chunk-- > 0) {
+        if (memcmp(chunks[chunk].name, "eXIf", 4) != 0) continue;
+        *count = chunks[chunk].size;
+        return chunks[chunk].data;
+    }
+    return NULL;
 }
 
 size_t cpng_reader_text_count(cpng_reader *reader) {

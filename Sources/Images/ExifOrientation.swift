@@ -8,13 +8,16 @@ package struct ExifOrientation: Sendable, Equatable {
     private init(value: Int) { self.value = value }
 
     /// Reads the first directory of Exif data, a TIFF file (TIFF 6.0, section 2): byte order, 42, the directory's place;
-    /// there a count of entries of 12 bytes each, of which the last for the tag counts, as in Pillow. What is damaged, or
-    /// says anything else than 2 to 8, is upright.
-    package init(exif: UnsafeRawBufferPointer) {
-        self = .upright
-        guard exif.count >= 8 else { return }
+    /// there a count of entries of 12 bytes each, of which the last for the tag counts, as in Pillow. What says anything else
+    /// than 2 to 8, as a SHORT or a LONG, is upright.
+    ///
+    /// - Returns: nil if there is no such entry, also where the data is damaged
+    package init?(exif: some Collection<UInt8>) {
+        var exif = Array(exif)
+        while exif.starts(with: Self.name) { exif.removeFirst(Self.name.count) }
+        guard exif.count >= 8 else { return nil }
         let isLittle = exif[0] == 0x49 && exif[1] == 0x49
-        guard isLittle || exif[0] == 0x4D && exif[1] == 0x4D else { return }
+        guard isLittle || exif[0] == 0x4D && exif[1] == 0x4D else { return nil }
         // nil beyond the end
         func number(_ place: Int, _ size: Int) -> Int? {
             guard place >= 0, place <= exif.count - size else { return nil }
@@ -22,19 +25,48 @@ package struct ExifOrientation: Sendable, Equatable {
             return isLittle
                 ? bytes.reversed().reduce(0) { $0 << 8 | Int($1) } : bytes.reduce(0) { $0 << 8 | Int($1) }
         }
-        guard number(2, 2) == 42, let directory = number(4, 4), let count = number(directory, 2) else { return }
+        guard number(2, 2) == 42, let directory = number(4, 4), let count = number(directory, 2) else { return nil }
+        var found: Int?
         for index in 0..<count {
             let entry = directory + 2 + index * 12
-            guard number(entry + 8, 4) != nil else { return }
-            guard number(entry, 2) == 0x0112, number(entry + 4, 4) == 1, let type = number(entry + 2, 2),
-                let size = Self.sizes[type], let value = number(entry + 8, size)
-            else { continue }
-            self.init(value: (1...8).contains(value) ? value : 1)
+            guard number(entry + 8, 4) != nil else { break }
+            guard number(entry, 2) == 0x0112 else { continue }
+            let size = number(entry + 4, 4) == 1 ? number(entry + 2, 2).flatMap { Self.sizes[$0] } : nil
+            let value = size.flatMap { number(entry + 8, $0) } ?? 1
+            found = (1...8).contains(value) ? value : 1
         }
+        guard let found else { return nil }
+        self.init(value: found)
     }
 
-    /// Of the types that hold whole numbers: BYTE, SHORT, LONG.
-    private static let sizes = [1: 1, 3: 2, 4: 4]
+    /// Of SHORT and LONG.
+    private static let sizes = [3: 2, 4: 4]
+    /// What Exif data begins with in other formats.
+    private static let name = Array("Exif\0\0".utf8)
+
+    /// Exif data as ImageMagick writes it into a text: a line for its name, one for its length, then hexadecimal digits.
+    init?(rawProfile text: String) {
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false).dropFirst(3)
+        let digits = lines.joined().utf8.filter { $0 != 0x20 && $0 != 0x0D && $0 != 0x09 }.map(Self.digit)
+        guard digits.count % 2 == 0, !digits.contains(nil) else { return nil }
+        self.init(exif: stride(from: 0, to: digits.count, by: 2).map { (digits[$0] ?? 0) << 4 | (digits[$0 + 1] ?? 0) })
+    }
+
+    private static func digit(_ byte: UInt8) -> UInt8? {
+        Character(Unicode.Scalar(byte)).hexDigitValue.map { UInt8($0) }
+    }
+
+    /// As an attribute or an element of XMP.
+    init?(xmp: String) {
+        for mark in ["tiff:Orientation=\"", "tiff:Orientation>"] {
+            guard let range = xmp.firstRange(of: mark), let digit = xmp[range.upperBound...].first,
+                digit.isASCII, let value = digit.wholeNumberValue
+            else { continue }
+            self.init(value: (1...8).contains(value) ? value : 1)
+            return
+        }
+        return nil
+    }
 
     /// Whether width and height change places.
     var isOnItsSide: Bool { value >= 5 }

@@ -13,7 +13,8 @@ extension PNG {
     /// interlaced or not. 16 bits become 8 by their high byte and gamma is left alone, both as Pillow does.
     ///
     /// The result has as few channels as the file: 1 for grey, 3 for RGB and palettes, 4 where there is any
-    /// transparency (an alpha channel, or a tRNS chunk). It is turned upright as its Exif orientation says.
+    /// transparency (an alpha channel, or a tRNS chunk). It is turned upright as its Exif data says, in a chunk or a text, or
+    /// else its XMP.
     /// - Throws: `ImageError`.
     package static func read(_ path: String) throws -> Image { try read(.file(path)) }
 
@@ -32,17 +33,33 @@ extension PNG {
         let image = try Image(
             width: Int(header.width), height: Int(header.height), channels: Int(header.channels),
             pixels: pixels)
-        return image.upright(from: reader.orientation)
+        return image.upright(from: try orientation(reader, source))
+    }
+
+    /// Where Pillow looks for it: the eXIf chunk, else a text of ImageMagick's; without the tag there, in XMP.
+    private static func orientation(_ reader: borrowing PNGReader, _ source: PNGSource) throws -> ExifOrientation {
+        let exif = reader.exif
+        if let found = exif.flatMap({ ExifOrientation(exif: $0) }) { return found }
+        do {
+            let texts = try PNGReader(source, keepsText: true, memoryLimit: maximumTextBytes).textsOnly()
+            func text(_ keyword: String) -> String? { texts.last { $0.keyword == keyword }?.text }
+            if exif == nil, let found = text("Raw profile type exif").flatMap(ExifOrientation.init(rawProfile:)) {
+                return found
+            }
+            return text("XML:com.adobe.xmp").flatMap(ExifOrientation.init(xmp:)) ?? .upright
+        } catch ImageError.outOfMemory(let path) {
+            throw ImageError.outOfMemory(path: path)
+        } catch {
+            // Broken texts do not keep anyone from reading the picture.
+            return .upright
+        }
     }
 
     /// Reads the text chunks, in the order of the file: iTXt as UTF-8, and so tEXt and zTXt where their text is UTF-8
     /// beyond ASCII, as some programs write it; else as Latin-1, as the specification has it.
     /// - Throws: `ImageError`.
     package static func readText(_ path: String) throws -> [(keyword: String, text: String)] {
-        let reader = try PNGReader(.file(path), keepsText: true, memoryLimit: maximumTextBytes)
-        _ = try reader.readHeader()
-        try reader.readEnd()
-        return reader.texts
+        try PNGReader(.file(path), keepsText: true, memoryLimit: maximumTextBytes).textsOnly()
     }
 
     /// The text of a tEXt or zTXt chunk.
@@ -128,7 +145,14 @@ private struct PNGReader: ~Copyable {
         guard cpng_reader_read_end(handle) else { throw failure }
     }
 
-    var texts: [(keyword: String, text: String)] {
+    /// Reads the whole file for its texts.
+    func textsOnly() throws -> [(keyword: String, text: String)] {
+        _ = try readHeader()
+        try readEnd()
+        return texts
+    }
+
+    private var texts: [(keyword: String, text: String)] {
         (0..<cpng_reader_text_count(handle)).map { index in
             let text = cpng_reader_text(handle, index)
             let bytes = UnsafeRawBufferPointer(start: text.text, count: text.count)
@@ -138,11 +162,11 @@ private struct PNGReader: ~Copyable {
         }
     }
 
-    /// How the camera was held; after the end.
-    var orientation: ExifOrientation {
+    /// The Exif data; nil if there is none; after the end.
+    var exif: [UInt8]? {
         var count = 0
-        let bytes = cpng_reader_exif(handle, &count)
-        return ExifOrientation(exif: UnsafeRawBufferPointer(start: bytes, count: bytes == nil ? 0 : count))
+        guard let bytes = cpng_reader_exif(handle, &count) else { return nil }
+        return Array(UnsafeRawBufferPointer(start: bytes, count: count))
     }
 
     private var failure: ImageError {

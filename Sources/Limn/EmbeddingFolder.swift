@@ -1,7 +1,8 @@
+import Checkpoints
 import FoundationEssentials
 import Tokenizers
 
-/// A folder of embeddings (textual inversions), which prompts call by their files' names.
+/// A folder of embeddings (textual inversions), which prompts call by their files' names, and plain ones by their words.
 public struct EmbeddingFolder: Sendable {
     public let path: String
     /// Below the folder; safetensors first, so that they are taken where the same lies there in another form too.
@@ -29,14 +30,21 @@ public struct EmbeddingFolder: Sendable {
         return nil
     }
 
-    /// The files that the prompts of a request call: ComfyUI's by `embedding:name`, others by the bare name, a word of the
-    /// prompt of its own. Case does not count.
+    /// The files that the prompts of requests call: ComfyUI's by `embedding:name`, others by the bare name, a word of the
+    /// prompt of its own, plain ones also by the word that the file tells. Case does not count.
     ///
     /// - Throws: `LimnError` for prompts that cannot be read
-    public func files(for request: Request) throws -> [String] {
+    public func files(for requests: [Request]) throws -> [String] {
+        // nil for what is no embedding; whoever calls such a file by its name is told why when it is loaded.
+        let words =
+            requests.contains(where: \.isPlain) ? files.map { try? TextualInversion(path: path + "/" + $0).name } : []
+        return try requests.flatMap { try files(for: $0, words: words) }
+    }
+
+    /// - Parameter words: of the files, for plain prompts
+    private func files(for request: Request, words: [String?]) throws -> [String] {
         let texts = [request.prompt, request.negativePrompt] + [request.text.morph?.prompt].compactMap(\.self)
-        let style = request.text.style ?? request.likeness.habits.style
-        if style == .comfyui {
+        if request.promptStyle == .comfyui {
             do {
                 return try texts.flatMap { try ComfyMarker.names(in: $0).compactMap(file(named:)) }
             } catch {
@@ -45,13 +53,14 @@ public struct EmbeddingFolder: Sendable {
         }
         let lowered = texts.map { Array($0.lowercased().unicodeScalars) }
         var names: Set<String> = []
-        return files.filter { file in
+        func isCalled(_ name: String) -> Bool {
+            !name.isEmpty && lowered.contains { Self.hasWord(Array(name.unicodeScalars), in: $0) }
+        }
+        return files.enumerated().filter { index, file in
             let name = EmbeddingName.stem(of: file).lowercased()
-            guard !name.isEmpty, lowered.contains(where: { Self.hasWord(Array(name.unicodeScalars), in: $0) }) else {
-                return false
-            }
-            return names.insert(name).inserted
-        }.map { path + "/" + $0 }
+            let word = request.isPlain ? words[index]?.lowercased() : nil
+            return (isCalled(name) || isCalled(word ?? "")) && names.insert(name).inserted
+        }.map { path + "/" + $0.element }
     }
 
     /// Whether a text has a word that no letter or digit stands beside.
@@ -72,53 +81,5 @@ extension Recipe {
     /// Whether a file is the embedding that other programs call so.
     public static func isEmbedding(_ path: String, named name: String) -> Bool {
         EmbeddingName.stem(of: path).lowercased() == EmbeddingName.stem(of: name).lowercased()
-    }
-}
-
-extension Model {
-    /// What there is to say of the model's embeddings and these requests: words that are not their files' names, and
-    /// embeddings that no prompt uses. Nothing where prompts cannot be read, which drawing them says.
-    public func embeddingNotes(for requests: [Request]) -> (notes: [String], warnings: [String]) {
-        guard !embeddings.isEmpty, let learnt = networks.texts.first?.tokenizer.learnt else { return ([], []) }
-        var used: Set<Int> = []
-        var styles: Set<PromptStyle> = []
-        for request in requests {
-            let style = request.text.style ?? request.likeness.habits.style
-            styles.insert(style)
-            guard let texts = try? texts(of: request) else { return ([], []) }
-            for text in texts {
-                for reader in networks.texts {
-                    guard let ids = try? style.ids(text, reader.tokenizer) else { return ([], []) }
-                    used.formUnion(ids)
-                }
-            }
-        }
-        var (notes, warnings) = ([String](), [String]())
-        // Those of LoRAs come with them, used or not.
-        for word in learnt where embeddings.contains(word.token.file) {
-            let file = ComfyUIWorkflow.lastPart(word.token.file)
-            if !used.contains(where: word.ids.contains) {
-                let words = Set(styles.map { $0.word(for: word.token) }).sorted().joined(separator: " or ")
-                warnings.append(
-                    "no prompt uses the embedding \(file), whose word is \"\(ComfyUIWorkflow.short(words))\"")
-            } else if styles.contains(.plain), word.token.name != EmbeddingName.stem(of: word.token.file) {
-                notes.append("the word of the embedding \(file) is \"\(ComfyUIWorkflow.short(word.token.name))\"")
-            }
-        }
-        return (notes, warnings)
-    }
-
-    /// All texts that the model reads in a run.
-    private func texts(of request: Request) throws -> Set<String> {
-        let plan = try PromptPlan(request, steps: max(1, min(request.steps, 1000)))
-        return Set(plan.stages.flatMap { [$0.negative] + $0.positives + [$0.target].compactMap(\.self) })
-    }
-}
-
-extension PromptStyle {
-    /// The ids of a text's tokens, of all that it has.
-    fileprivate func ids(_ text: String, _ tokenizer: any Tokenizer) throws -> [Int] {
-        if self == .plain { return try tokenizer.tokens(text).map(\.id) }
-        return try chunks(text, tokenizer).flatMap { $0.tokens.map(\.id) }
     }
 }

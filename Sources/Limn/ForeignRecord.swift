@@ -34,7 +34,8 @@ struct ForeignRecord {
             switch stored.request.likeness {
             case .sdcpp: program = "stable-diffusion.cpp"
             case .diffusers: program = "limn"
-            case .webui, .comfyui: program = "the webui"
+            case .comfyui: program = "ComfyUI"
+            case .webui: program = "the webui"
             }
             embeddingNames = PictureRecord.embeddingNames(fields)
             self.text = parameters
@@ -49,8 +50,8 @@ struct ForeignRecord {
             prompt == nil
                 ? "\(path): this picture does not say how it was made (neither a `parameters` nor a `prompt` text); limn's "
                     + "own pictures do"
-                : "\(path): its `prompt` text is not ComfyUI's nodes, and no settings are beside it, so it cannot be drawn "
-                    + "again; give the prompt with -p")
+                : "\(path): its `prompt` text is not ComfyUI's nodes, and no settings are beside it, so --from cannot draw "
+                    + "it again; draw without --from, with the prompt and the settings as flags")
     }
 
     /// What ComfyUI's nodes say; nil if they are not followed and there are `parameters` besides, as some nodes write that

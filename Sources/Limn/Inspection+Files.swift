@@ -2,6 +2,7 @@ import Checkpoints
 import Models
 import Sampling
 import Tensors
+import Tokenizers
 
 // MARK: - Files of weights
 
@@ -15,6 +16,11 @@ extension Inspection {
             for encoder in EmbeddingShape(source)?.encoders ?? [] {
                 let vectors = encoder.vectors == 1 ? "1 vector" : "\(encoder.vectors) vectors"
                 facts.append(Fact(name: encoder.name, value: "\(vectors) of \(encoder.channels)"))
+            }
+            if let name = (try? TextualInversion(path: path))?.name {
+                let stem = EmbeddingName.stem(of: path)
+                let word = name == stem ? name : "\(name); \(stem) in the webui's and ComfyUI's prompts"
+                facts.append(Fact(name: "word", value: word))
             }
             if let family = Self.family(embedding: source) { facts.append(Fact(name: "made for", value: family)) }
         case .unet: tellUNet(source)

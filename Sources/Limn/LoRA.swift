@@ -27,9 +27,12 @@ public struct LoRA: Sendable, Equatable {
     /// - Throws: `LimnError` if the name is empty or a weight not finite
     public init(parsing text: String) throws {
         var (path, weights) = (text, [Float]())
-        while Self.file(path) == nil, weights.count < 2, let colon = path.lastIndex(of: ":"),
-            let number = Float(path[path.index(after: colon)...])
+        while Self.file(path) == nil, let colon = path.lastIndex(of: ":"), let number = Self.number(path, after: colon)
         {
+            guard weights.count < 2 else {
+                throw LimnError(
+                    "\"\(text)\" has three weights; a LoRA takes two at most: file:weight:unet-weight", isUsage: true)
+            }
             weights.insert(number, at: 0)
             path = String(path[..<colon])
         }
@@ -38,6 +41,12 @@ public struct LoRA: Sendable, Equatable {
                 "\"\(text)\" is no LoRA; give a file, file:weight, or file:weight:unet-weight", isUsage: true)
         }
         self.init(path: Self.file(path) ?? path, weight: weights.first ?? 1, unetWeight: weights.dropFirst().first)
+    }
+
+    private static func number(_ text: String, after colon: String.Index) -> Float? {
+        let number = text[text.index(after: colon)...]
+        // Said to be no weight, and not to be part of a name.
+        return Float(decimal: number) ?? (["nan", "inf", "-inf"].contains(number.lowercased()) ? .nan : nil)
     }
 
     /// What lies at a path, or at the path with an ending; nil if nothing does.

@@ -18,6 +18,12 @@ public struct LoadOptions: Sendable, Equatable {
     public var refiner: String?
     /// Files of learnt words (textual inversions), each to be used in prompts by its name.
     public var embeddings: [String] = []
+    /// Files of more embeddings, such as a folder offers: those that do not fit the model are left out, to be found in
+    /// `Model.warnings`, instead of being an error.
+    public var offeredEmbeddings: [String] = []
+    /// Whether some prompts will be of plain style, in which an embedding is called by its own word. Offered ones whose word
+    /// the model or another embedding has are then left out.
+    public var readsPlainPrompts = true
     /// Merged into the weights in this order, in float32. Changed weights stay in memory even with `lowMemory`.
     public var loras: [LoRA] = []
     /// Whether tensors of a LoRA that find no place in the model are left out, to be found in `Model.warnings`, instead
@@ -172,15 +178,15 @@ public actor Model {
             packsOnUse: options.lowMemory)
         let belongsToTask = compute.isCancelled
         compute.isCancelled = isCancelled
-        var words = try options.embeddings.map { try TextualInversion(path: $0) }
+        var words = try description.embeddings(options, &warnings)
         // A picture drawn with a learnt word is not what the model alone would draw.
         let own = words.isEmpty ? parts.fingerprint : parts.fingerprint(with: words)
         storedLoRAs = try options.loras.map { try StoredLoRA($0) }
-        (loras, embeddings) = (options.loras, options.embeddings)
+        (loras, embeddings) = (options.loras, words.map(\.path))
         var (merged, unplaced, bundled) = try parts.merging(
             options.loras, description, isLenient: options.isLenientWithLoRAs)
         warnings += unplaced
-        wordsOfLoRAs = Self.add(bundled, to: &words, &warnings)
+        wordsOfLoRAs = try description.add(bundled, to: &words, &warnings)
         var refining = try options.refiner.map { [description] in
             try OpenedRefiner(
                 path: $0, of: description, tokenizer: options.tokenizer, isLenient: options.isLenient)
@@ -221,26 +227,6 @@ public actor Model {
             description.usualSteps(startsFromPicture: false), description.usualSteps(startsFromPicture: true)
         )
         executor = ModelExecutor()
-    }
-
-    /// Adds the embeddings of LoRAs to words, except those that have been given otherwise.
-    ///
-    /// - Returns: the words that were added
-    private static func add(
-        _ bundled: [TextualInversion], to words: inout [TextualInversion], _ warnings: inout [String]
-    ) -> [String] {
-        var added: [String] = []
-        for embedding in bundled {
-            if words.contains(where: { $0.name == embedding.name }) {
-                warnings.append(
-                    "\(embedding.path): its embedding \"\(embedding.name)\" is not used, for there is another of this "
-                        + "name")
-            } else {
-                words.append(embedding)
-                added.append(embedding.name)
-            }
-        }
-        return added
     }
 
     /// Puts another scheduler configuration in the place of the folder's own; for tests.
@@ -289,7 +275,8 @@ public actor Model {
     /// - Throws: `LimnError` if it cannot
     public func check(_ request: Request) throws {
         _ = try withLimnErrors {
-            try RunPlan(
+            try request.checkWords(networks.texts.map(\.tokenizer))
+            return try RunPlan(
                 request, description: description, scheduler: scheduler, hasRefiner: refiner != nil,
                 lowMemory: compute.weights != nil)
         }
@@ -297,6 +284,7 @@ public actor Model {
 
     func run(_ request: Request, previewEvery: Int? = nil, tell: (Event) -> Void) throws {
         try withLimnErrors {
+            try request.checkWords(networks.texts.map(\.tokenizer))
             let job = try RunPlan(
                 request, description: description, scheduler: scheduler, hasRefiner: refiner != nil,
                 lowMemory: compute.weights != nil)

@@ -22,7 +22,7 @@ extension PictureRecord {
     /// Reads what only the webui writes.
     ///
     /// - Returns: what is not as the text has it, in sentences
-    mutating func readWebUI(_ fields: inout FieldReader, path: String) -> [String] {
+    mutating func readWebUI(_ fields: inout FieldReader) {
         let other = fields.float("Eta DDIM")
         request.sampling.eta = request.sampling.eta ?? other
         // Schedules of samplers' own are written down; where none is, σ are k-diffusion's.
@@ -34,7 +34,10 @@ extension PictureRecord {
         // With the second pass over an enlarged picture, the strength is that pass's.
         if fields.keys.contains(where: { $0.hasPrefix("Hires ") }) { request.source.strength = nil }
         readFirstPass(&fields)
-        // Its API writes one for pictures from text too, which begin with nothing else than noise.
+    }
+
+    /// A strength of 0 is written for pictures from text too, by the webui's API and others.
+    mutating func passNoStrength(path: String) -> [String] {
         guard request.source.strength == 0 else { return [] }
         request.source.strength = nil
         return [

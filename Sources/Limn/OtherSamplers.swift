@@ -13,8 +13,12 @@ struct OtherSampler {
     /// nil if it is none that is known here.
     init?(_ name: String) {
         var plain = name
-        drawsOnGPU = plain.hasSuffix("_gpu")
-        if drawsOnGPU { plain.removeLast(4) }
+        // Some texts have the schedule behind it: "dpmpp_2m_sde_gpu_karras", "dpmpp_2m_sde_gpu Karras".
+        let mark = name.firstRange(of: "_gpu").flatMap { range in
+            range.upperBound == name.endIndex || "_ ".contains(name[range.upperBound]) ? range : nil
+        }
+        drawsOnGPU = mark != nil
+        if let mark { plain = name.replacingCharacters(in: mark) }
         // Diffusers' and k-diffusion's names in programs that have both.
         if plain.hasPrefix("k_") { plain.removeFirst(2) }
         if let parsed = try? SamplerName.parse(plain) {

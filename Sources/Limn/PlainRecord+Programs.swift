@@ -21,7 +21,8 @@ extension PlainRecord {
         }
         func value(_ key: String) -> JSON? { members.first { $0.key == key }?.value }
         if case .object(let own)? = value("sui_image_params") {
-            return PlainRecord(program: "SwarmUI", likeness: .comfyui, harmless: ["automaticvae"], values: own)
+            return PlainRecord(
+                program: "SwarmUI", likeness: .comfyui, hasTags: true, harmless: ["automaticvae"], values: own)
         }
         let says = ["version", "software", "created_by"].compactMap { key -> String? in
             if case .string(let text)? = value(key) { text } else { nil }
@@ -50,10 +51,12 @@ extension PlainRecord {
             if let members = members(of: text) { return members }
             throw LimnError("\(path): \(program) drew it, and its record is damaged, so it cannot be drawn again")
         }
+        let invokeSyntax = "weighting (word++, (word)1.2, blend)"
         let invoke = (sampler: ["scheduler", "sampler", "sampler_name"], harmless: Set(["rand_device", "type"]))
         if let own = text("invokeai_metadata") {
             return PlainRecord(
-                program: "InvokeAI", samplerKeys: invoke.sampler, scheduleKeys: [], harmless: invoke.harmless,
+                program: "InvokeAI", samplerKeys: invoke.sampler, scheduleKeys: [], foreignSyntax: invokeSyntax,
+                harmless: invoke.harmless,
                 values: try read(own, "InvokeAI"))
         }
         if let own = text("sd-metadata") {
@@ -62,13 +65,13 @@ extension PlainRecord {
                 members = members.filter { $0.key != "image" } + image.map(Self.invokePrompt)
             }
             return PlainRecord(
-                program: "InvokeAI", samplerKeys: invoke.sampler, scheduleKeys: [],
+                program: "InvokeAI", samplerKeys: invoke.sampler, scheduleKeys: [], foreignSyntax: invokeSyntax,
                 harmless: invoke.harmless.union(["model", "model_id", "app_id"]), values: members)
         }
         if text("Software") == "NovelAI" {
             let own = try text("Comment").map { try read($0, "NovelAI") } ?? []
             let prompt = text("Description").map { [("description", JSON.string($0))] } ?? []
-            return PlainRecord(program: "NovelAI", values: own + prompt)
+            return PlainRecord(program: "NovelAI", foreignSyntax: "strengthening by {} and []", values: own + prompt)
         }
         if let own = text("XML:com.adobe.xmp"), own.contains("Draw Things") {
             guard let json = drawThings(own) else {

@@ -13,6 +13,10 @@ struct PlainRecord {
     /// Names that mean the sampler, where this is not "sampler".
     var samplerKeys = ["sampler", "sampler_name", "sampler_id"]
     var scheduleKeys = ["scheduler", "schedule", "noise_schedule"]
+    /// Whether prompts hold tags, `<random:a|b>`, that are not followed.
+    var hasTags = false
+    /// What else its prompts have that is read as text, in words; nil: nothing is known of it.
+    var foreignSyntax: String?
     /// Names that say nothing that changes a picture, besides those of all.
     var harmless: Set<String> = []
     let values: [(key: String, value: JSON)]
@@ -46,13 +50,14 @@ struct PlainRecord {
         var reader = Reader(values.map { (Self.folded($0.key), $0.value) })
         guard let prompt = reader.text(Self.promptKeys) else {
             throw LimnError(
-                "\(path): \(program) drew it, and its record has no plain prompt, so it cannot be drawn again; give the "
-                    + "prompt with -p instead")
+                "\(path): \(program) drew it, and its record has no plain prompt, so --from cannot draw it again; draw "
+                    + "without --from, with the prompt and the settings as flags")
         }
-        var request = Request(prompt: prompt)
+        var tags: [String] = []
+        var request = Request(prompt: followed(prompt, &tags))
         request.likeness = likeness ?? .diffusers
         request.text.style = style
-        request.negativePrompt = reader.text(Self.negativeKeys) ?? ""
+        request.negativePrompt = followed(reader.text(Self.negativeKeys) ?? "", &tags)
         request.seed = reader.number(["seed"]).flatMap { UInt64(exactly: $0) } ?? reader.largeNumber(["seed"])
         if request.seed == nil { reader.leave(["seed"]) }
         if let steps = reader.number(Self.stepsKeys), let whole = Int(exactly: steps), (1...10_000).contains(whole) {
@@ -63,12 +68,25 @@ struct PlainRecord {
         request.guidanceScale = reader.number(Self.scaleKeys).map { Float($0) }
         readSize(&reader, &request)
         var notes = readSampler(&reader, &request, path)
+        if program == "InvokeAI" {
+            // 0 means that no layer is skipped.
+            if reader.number(["clip_skip"]) != 0 { reader.leave(["clip_skip"]) }
+            if reader.text(["rand_device"]) == "cuda" { request.seeds.generator = "cuda" }
+        }
         let model = reader.name(Self.modelKeys)
         var stored = PictureRecord(request)
         stored.model = model.map(Self.stem)
         notes.insert(
             "\(path) was drawn by \(program), of whose record the prompts, the seed, the steps, the guidance scale, the "
                 + "sampler and the size are followed; the picture may be another", at: 0)
+        if !tags.isEmpty {
+            notes.append(
+                "\(path): what the prompts ask for in tags is not followed, and is left out: "
+                    + tags.prefix(Self.mostNamed).map(ComfyUIWorkflow.short).joined(separator: ", "))
+        }
+        if let foreignSyntax, Self.hasSyntax(of: program, request.prompt + request.negativePrompt) {
+            notes.append("\(path): \(program)'s \(foreignSyntax) in prompts is read as plain text")
+        }
         let left = reader.left.filter { !Self.harmlessKeys.contains($0) && !harmless.contains($0) }
         if !left.isEmpty {
             let more = left.count > Self.mostNamed ? ", and \(left.count - Self.mostNamed) more" : ""
@@ -77,6 +95,26 @@ struct PlainRecord {
                     + left.prefix(Self.mostNamed).map(ComfyUIWorkflow.short).joined(separator: ", ") + more)
         }
         return (stored, notes)
+    }
+
+    /// A prompt without its tags. A tag of a part of the picture has all that follows it.
+    ///
+    /// - Parameter tags: gets those that are left out
+    private func followed(_ text: String, _ tags: inout [String]) -> String {
+        guard hasTags else { return text }
+        var text = text
+        let starts = ["<segment:", "<region:", "<object:", "<refiner>", "<video>"]
+        if let start = starts.compactMap({ text.firstRange(of: $0)?.lowerBound }).min() {
+            tags.append(String(text[start...]))
+            text = String(text[..<start])
+        }
+        return PromptTags.without(text, &tags) { !["lora", "lyco"].contains($0) }
+    }
+
+    private static func hasSyntax(of program: String, _ text: String) -> Bool {
+        program == "NovelAI"
+            ? text.contains { "{}[]".contains($0) }
+            : ["++", "--", ")0.", ")1.", ").and(", ").blend("].contains { text.firstRange(of: $0) != nil }
     }
 
     private func readSize(_ reader: inout Reader, _ request: inout Request) {

@@ -175,10 +175,7 @@ final class PromptReader {
             do {
                 let read = try readers.readInChunks(spoken, style, emphasis, description, compute) { name in
                     guard missing.insert(name).inserted else { return }
-                    tell(
-                        .warning(
-                            "the \(spoken.name) asks for embedding:\(ComfyUIWorkflow.short(name)), which is not there, so it "
-                                + "is left out; give its file with --embedding, or its folder with --embedding-dir"))
+                    tell(.warning(EmbeddingNotes.missing(name, in: spoken.name)))
                 }
                 known[spoken] = read
                 return read

@@ -37,28 +37,40 @@ public struct PromptReport: Sendable, Encodable {
     public let prompt: String
     public let style: String
     public let texts: [Text]
+    /// Embeddings that are asked for and are not there, that no text uses, or that were left out; in sentences.
+    public let warnings: [String]
+
+    private enum CodingKeys: CodingKey { case prompt, style, texts }
 
     /// - Parameters:
     ///   - steps: of the run that changes are told for
     ///   - model: a folder or a file, of which the configurations are read, and the tokenizers
-    ///   - embeddings: files of learnt words
+    ///   - embeddings: files of embeddings
+    ///   - offeredEmbeddings: more of them, which are left out where they do not fit
     /// - Throws: `LimnError` for what cannot be read
     public init(
         of prompt: String, style: PromptStyle = .plain, steps: Int = 25, model: String, tokenizer: String? = nil,
-        embeddings: [String] = []
+        embeddings: [String] = [], offeredEmbeddings: [String] = []
     ) throws {
         guard (1...1000).contains(steps) else { throw LimnError("give 1 to 1000 steps, not \(steps)", isUsage: true) }
         var request = Request(prompt: prompt)
         request.text.style = style
         let plan = try PromptPlan(request, steps: steps)
+        var options = LoadOptions()
+        (options.embeddings, options.offeredEmbeddings) = (embeddings, offeredEmbeddings)
+        options.readsPlainPrompts = style == .plain
+        var warnings: [String] = []
         let (description, tokenizers) = try withLimnErrors {
             // Weights are not looked at, so it does not matter whether some are left over.
             let description = try OpenedModel(
                 path: model, options: .init(tokenizer: tokenizer, isLenient: true)
             ).description
-            let words = try embeddings.map { try TextualInversion(path: $0) }
-            return (description, try description.tokenizers(words))
+            let tokenizers = try description.tokenizers(try description.embeddings(options, &warnings))
+            try request.checkWords(tokenizers)
+            return (description, tokenizers)
         }
+        var found = EmbeddingNotes(tokenizers.first?.learnt ?? [])
+        var missing: [String] = []
         self.prompt = prompt
         self.style = style.rawValue
         var texts: [Text] = []
@@ -72,22 +84,29 @@ public struct PromptReport: Sendable, Encodable {
             }
             for text in order {
                 let encoders = try zip(description.texts, tokenizers).map {
-                    try Encoder(text, style, $0.part.rawValue, $1)
+                    try Encoder(text, style, $0.part.rawValue, $1) { name in
+                        if !missing.contains(name) { missing.append(name) }
+                    }
                 }
+                for tokenizer in tokenizers { try withLimnErrors { try found.read(text, style, tokenizer) } }
                 texts.append(Text(text: text, weight: weight, steps: steps[text] ?? [], encoders: encoders))
             }
         }
         self.texts = texts
+        self.warnings = warnings + missing.map { EmbeddingNotes.missing($0) } + found.idle()
     }
 }
 
 extension PromptReport.Encoder {
-    fileprivate init(_ text: String, _ style: PromptStyle, _ name: String, _ tokenizer: any Tokenizer) throws {
+    /// - Parameter missing: is told the names of embeddings that are asked for, but are not there
+    fileprivate init(
+        _ text: String, _ style: PromptStyle, _ name: String, _ tokenizer: any Tokenizer, missing: (String) -> Void
+    ) throws {
         do {
             self.name = name
             self.tokenizer = tokenizer.kind
             room = tokenizer.frame.room
-            chunks = try style.chunks(text, tokenizer).map { chunk in
+            chunks = try style.chunks(text, tokenizer, missing: missing).map { chunk in
                 chunk.tokens.map { PromptReport.Token(id: $0.id, piece: $0.piece, weight: $0.weight) }
             }
             dropped = style == .plain ? try tokenizer.encode(text).dropped : nil

@@ -10,14 +10,23 @@ public struct PromptWithLoRAs: Sendable, Equatable {
     /// The prompt without the tags.
     public let prompt: String
     public let tags: [Tag]
+    /// The webui's other tags, such as `<hypernet:x:1>`, which are taken out and not followed.
+    public let ignored: [String]
 
     /// As in the webui: `<lora:name>`, `<lora:name:weight>`, or `<lora:name:te:unet>`, the weights of text encoders and
-    /// UNet; also by their names, `te=0.5` and `unet=0.8`. The UNet's is the text encoder's where it is not said.
+    /// UNet; also by their names, `te=0.5` and `unet=0.8`. The UNet's is the text encoder's where it is not said. `lyco` is
+    /// another name for `lora`.
     ///
+    /// - Parameter isWebUI: whether the prompt is the webui's, which reads any `<word:…>` as a tag
     /// - Throws: `LimnError` if a tag is not complete, or says what is not followed
-    public init(parsing text: String) throws {
+    public init(parsing text: String, isWebUI: Bool = false) throws {
+        var ignored: [String] = []
+        let text = isWebUI ? PromptTags.without(text, &ignored) { !["lora", "lyco"].contains($0) } : text
+        self.ignored = ignored
         var (prompt, tags, rest) = ("", [Tag](), Substring(text))
-        while let start = rest.firstRange(of: "<lora:") {
+        while let start = [rest.firstRange(of: "<lora:"), rest.firstRange(of: "<lyco:")].compactMap(\.self).min(
+            by: { $0.lowerBound < $1.lowerBound })
+        {
             prompt += rest[..<start.lowerBound]
             guard let end = rest[start.upperBound...].firstIndex(of: ">") else {
                 throw LimnError("the prompt's \"\(rest[start.lowerBound...].prefix(80))\" lacks its >", isUsage: true)
@@ -25,7 +34,7 @@ public struct PromptWithLoRAs: Sendable, Equatable {
             tags.append(try Self.tag(rest[start.upperBound..<end], in: rest[start.lowerBound...end]))
             rest = rest[rest.index(after: end)...]
         }
-        guard !tags.isEmpty else {
+        guard !tags.isEmpty || !ignored.isEmpty else {
             (self.prompt, self.tags) = (text, [])
             return
         }
@@ -52,7 +61,7 @@ public struct PromptWithLoRAs: Sendable, Equatable {
             "is not understood; write <lora:name>, <lora:name:weight> or <lora:name:text-weight:unet-weight>")
         guard let name = words.first, !name.isEmpty else { throw unknown }
         func number(_ text: Substring) throws -> Float {
-            guard let value = Float(text.filter { $0 != " " }), value.isFinite else { throw unknown }
+            guard let value = Float(decimal: text.filter { $0 != " " }), value.isFinite else { throw unknown }
             return value
         }
         var (weights, named) = ([Float](), [String: Float]())

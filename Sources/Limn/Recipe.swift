@@ -28,6 +28,21 @@ public struct Recipe: Sendable {
     public let parameters: String?
     /// What the file says that is not followed, in sentences.
     public let notes: [String]
+    /// The strength of a record that holds no picture to start from; nil if there is none.
+    private var looseStrength: Double? { isExact || needsInitImage || !isText ? nil : stored.request.source.strength }
+    /// Whether another program's text tells how it was drawn.
+    private let isText: Bool
+
+    /// The notes for drawing it again, with a picture to start from or without: a strength without a picture belongs to
+    /// something that is not followed, or the picture was forgotten.
+    public func notes(startsFromPicture: Bool) -> [String] {
+        guard !startsFromPicture, let looseStrength else { return notes }
+        return notes + [
+            "the record tells of a denoising strength of \(looseStrength.fieldText), but there is no picture to start from, so "
+                + "it is drawn from text; if it was made from a picture, give that with -i"
+        ]
+    }
+
     /// The program that drew it, as people call it.
     public let program: String
     /// The embeddings that another program's picture was drawn with, by their names.
@@ -49,13 +64,13 @@ public struct Recipe: Sendable {
             } catch {
                 throw LimnError("\(path): its record of how it was made is damaged, so it cannot be drawn again")
             }
-            (isExact, embeddingNames, program) = (true, [], "limn")
+            (isExact, isText, embeddingNames, program) = (true, false, [], "limn")
             notes = stored.newerNotes(path: path)
             parameters = texts.first { $0.keyword == PictureParameters.keyword }?.text
         } else {
             let found = try ForeignRecord(texts, path: path)
             (stored, notes, program) = (found.stored, found.notes, found.program)
-            (isExact, embeddingNames) = (false, found.embeddingNames)
+            (isExact, isText, embeddingNames) = (false, found.text != nil, found.embeddingNames)
             parameters = found.text ?? found.stored.parameters.text
         }
         modelName = stored.model
@@ -91,6 +106,7 @@ public struct Recipe: Sendable {
         // An exact form that does not speak of tiles was drawn without, which is not to be left open then.
         if isExact { request.vaeTiling = request.vaeTiling ?? false }
         (request.source.picture, request.source.mask, request.source.latents) = (initImage, mask, latents)
+        if initImage == nil, looseStrength != nil { request.source.strength = nil }
         if !isExact, request.likeness == .comfyui, request.width == nil, let initImage {
             // ComfyUI takes a picture's own size, cut to whole latents.
             (request.width, request.height) = (max(initImage.width / 8 * 8, 8), max(initImage.height / 8 * 8, 8))

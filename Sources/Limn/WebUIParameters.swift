@@ -49,11 +49,19 @@ extension PictureRecord {
     /// - Returns: also what is not followed, in sentences
     static func read(_ parameters: PictureParameters, path: String) throws -> (PictureRecord, notes: [String]) {
         guard !parameters.prompt.isEmpty || !parameters.fields.isEmpty else {
-            throw LimnError("\(path): its `parameters` text is empty")
+            throw LimnError(
+                parameters.negativePrompt.isEmpty
+                    ? "\(path): its `parameters` text is empty"
+                    : "\(path): its `parameters` text has a negative prompt alone, so --from cannot draw it again")
         }
         var record = PictureRecord(Request(prompt: parameters.prompt))
         var fields = FieldReader(parameters)
-        let notes = record.read(&fields, path: path)
+        var notes = record.read(&fields, path: path)
+        if parameters.fields.isEmpty {
+            notes.append(
+                "\(path): the last line of its `parameters` text has fewer than three settings, so all of it is read as the "
+                    + "prompt, as the webui does")
+        }
         return (record, notes)
     }
 
@@ -69,10 +77,11 @@ extension PictureRecord {
         }
         var notes = readSampler(&fields, program, path: path)
         switch program {
-        case .webui: notes += readWebUI(&fields, path: path)
+        case .webui: readWebUI(&fields)
         case .sdcpp: readSDCPP(&fields)
         default: break
         }
+        notes += passNoStrength(path: path)
         return notes + Self.notes(&fields, path: path)
     }
 
@@ -83,6 +92,9 @@ extension PictureRecord {
             if let found = OtherSampler(name) {
                 (request.sampler, request.schedule) = (found.sampler.rawValue, found.schedule?.rawValue)
                 request.sampling.solver.type = request.sampling.solver.type ?? found.solverType
+                if found.drawsOnGPU, program == .comfyui {
+                    request.seeds.generator = request.seeds.generator ?? "cuda"
+                }
             } else if !(program == .sdcpp && name.hasPrefix("ddim_trailing")) {
                 notes.append(Self.unknown("sampler", name, own: program?.habits.sampler, flag: "--sampler", path))
             }

@@ -19,7 +19,11 @@ struct EmbeddingOptions: ParsableArguments {
     @Option(
         name: [.customLong("embedding-dir"), .customLong("embd-dir")],
         help: ArgumentHelp(
-            "Where embeddings lie that prompts call by their files' names, or --embedding does.", valueName: "folder"),
+            """
+            Where embeddings lie that prompts call by their files' names, plain ones also by the word that the file tells, or \
+            --embedding does. Those that do not fit the model are left out with a warning.
+            """,
+            valueName: "folder"),
         completion: .directory)
     var folder: String?
 
@@ -32,13 +36,13 @@ struct EmbeddingOptions: ParsableArguments {
         }
     }
 
-    /// The embeddings of a run: those of flags, else those that a picture was drawn with, and those of the folder that
-    /// prompts call.
+    /// The embeddings of a run: those of flags, else those that a picture was drawn with, and `called`, those of the folder
+    /// that prompts call.
     ///
     /// - Returns: also what is not as it was
     func chosen(
         _ requests: [Request], _ recipe: Recipe? = nil, from picture: String = ""
-    ) throws -> (files: [String], warnings: [String]) {
+    ) throws -> (files: [String], called: [String], warnings: [String]) {
         let folder = try folder.map { try EmbeddingFolder(path: $0) }
         var chosen = given(folder)
         if let recipe, chosen.isEmpty {
@@ -53,19 +57,20 @@ struct EmbeddingOptions: ParsableArguments {
                         + "drawn with by --embedding: \(all)", isUsage: true)
             }
         }
-        var called = try requests.flatMap { try folder?.files(for: $0) ?? [] }
+        var called = try folder?.files(for: requests) ?? []
         var missing: [String] = []
         for name in recipe?.embeddingNames ?? [] where !chosen.contains(where: { Recipe.isEmbedding($0, named: name) })
         {
             if let file = folder?.file(named: name) { called.append(file) } else { missing.append(name) }
         }
         // One of a name: that which a flag gives.
-        for file in called where !chosen.contains(where: { Recipe.isEmbedding($0, named: Self.name(file)) }) {
-            chosen.append(file)
+        var offered: [String] = []
+        for file in called where !offered.contains(file) {
+            if !chosen.contains(where: { Recipe.isEmbedding($0, named: Self.name(file)) }) { offered.append(file) }
         }
-        guard !missing.isEmpty else { return (chosen, []) }
+        guard !missing.isEmpty else { return (chosen, offered, []) }
         return (
-            chosen,
+            chosen, offered,
             [
                 "\(picture) was drawn with embeddings that are not given, so the picture will be another: "
                     + "\(missing.joined(separator: ", ")); give their files with --embedding, or their folder with "

@@ -8,6 +8,18 @@ import Limn
 enum Main {
     static func main() async {
         Console.prepare()
+        leave(with: await run())
+    }
+
+    /// Ends the program without what libraries do at its end: under a memory limit OpenBLAS would wait there for ever, for
+    /// worker threads that it could not start.
+    private static func leave(with status: Int32) -> Never {
+        fflush(nil)
+        _exit(status)
+    }
+
+    /// - Returns: the exit status
+    private static func run() async -> Int32 {
         do {
             try Arguments.checkEncoding()
             var command = try await LimnCommand.asyncParseAsRoot()
@@ -16,14 +28,36 @@ enum Main {
             } else {
                 try command.run()
             }
+            return ExitCode.success.rawValue
         } catch let error as LimnError {
             Console.error(error.description)
-            exit(error.isUsage ? ExitCode.validationFailure.rawValue : ExitCode.failure.rawValue)
+            return error.isUsage ? ExitCode.validationFailure.rawValue : ExitCode.failure.rawValue
         } catch {
             // The parser's own: help, version, completion scripts, and wrong flags.
-            guard LimnCommand.exitCode(for: error) == .validationFailure else { LimnCommand.exit(withError: error) }
+            let status = LimnCommand.exitCode(for: error)
+            guard status == .validationFailure else {
+                return tell(LimnCommand.fullMessage(for: error), status)
+            }
             Console.error(usageMessage(error))
-            exit(ExitCode.validationFailure.rawValue)
+            return status.rawValue
+        }
+    }
+
+    /// Writes what the parser has to say.
+    ///
+    /// - Returns: the exit status
+    private static func tell(_ text: String, _ status: ExitCode) -> Int32 {
+        guard !text.isEmpty else { return status.rawValue }
+        guard status.isSuccess else {
+            Console.note(text)
+            return status.rawValue
+        }
+        do {
+            try Console.output(text)
+            return status.rawValue
+        } catch {
+            Console.error(String(describing: error))
+            return ExitCode.failure.rawValue
         }
     }
 

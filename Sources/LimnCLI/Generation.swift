@@ -82,10 +82,10 @@ struct Generation {
         if let from = flags.words.from, recipe?.refinerFingerprint != nil, options.refiner == nil {
             throw LimnError("\(from) was finished by a refiner; give it with --refiner", isUsage: true)
         }
-        let (embeddings, without) = try flags.embeddings.chosen(
-            requests, recipe, from: flags.words.from ?? "the picture")
-        options.embeddings = embeddings
-        warnings += without
+        let embeddings = try flags.embeddings.chosen(requests, recipe, from: flags.words.from ?? "the picture")
+        (options.embeddings, options.offeredEmbeddings) = (embeddings.files, embeddings.called)
+        options.readsPlainPrompts = requests.contains(where: \.isPlain)
+        warnings += embeddings.warnings
         (options.loras, options.isLenientWithLoRAs) = (loras, flags.lora.isLenient)
         (options.tokenizer, options.prefersAverages) = (flags.words.checkpoint.tokenizer, flags.words.checkpoint.ema)
         options.isLenient = flags.words.checkpoint.lenient
@@ -102,13 +102,11 @@ struct Generation {
             }
         }
         display.loaded(seconds: loadSeconds)
-        for text in warnings + (recipe?.notes ?? []) + model.warnings { display.warning(text) }
+        let notes = recipe?.notes(startsFromPicture: flags.start.initImage != nil) ?? []
+        for text in warnings + notes + model.warnings { display.warning(text) }
         let words = await model.embeddingNotes(for: requests)
         for text in words.warnings { display.warning(text) }
         for text in words.notes { display.note(text) }
-        for word in model.wordsOfLoRAs {
-            display.note("a LoRA brings an embedding: prompts use it by the word \"\(word)\"")
-        }
         if let expected = recipe?.modelFingerprint, expected != model.fingerprint {
             display.warning(
                 "\(model.name) is not the model that drew \(flags.words.from ?? "the picture") (its fingerprint is "

@@ -52,8 +52,11 @@ struct LoRAOptions: ParsableArguments {
     func chosen(_ requests: inout [Request], _ recipe: Recipe?) throws -> (loras: [LoRA], warnings: [String]) {
         let folder = try inFolder()
         var tags: [PromptWithLoRAs.Tag]?
+        var ignored: [String] = []
         for index in requests.indices {
-            let parsed = try PromptWithLoRAs(parsing: requests[index].prompt)
+            let parsed = try PromptWithLoRAs(
+                parsing: requests[index].prompt, isWebUI: requests[index].readsWebUIPrompts)
+            ignored += parsed.ignored.filter { !ignored.contains($0) }
             if try !PromptWithLoRAs(parsing: requests[index].negativePrompt).tags.isEmpty {
                 throw LimnError("LoRAs are asked for in the prompt, not in the negative one", isUsage: true)
             }
@@ -73,7 +76,11 @@ struct LoRAOptions: ParsableArguments {
             chosen.append(
                 LoRA(path: try folder.file(named: tag.name), weight: tag.weight, unetWeight: tag.unetWeight))
         }
-        if chosen.isEmpty, let recipe { return try recipe.loras(in: folder) }
-        return (chosen, [])
+        let warnings = ignored.map { "the prompt's \($0.prefix(80)) is not followed, and is left out" }
+        if chosen.isEmpty, let recipe {
+            let (loras, unlike) = try recipe.loras(in: folder)
+            return (loras, warnings + unlike)
+        }
+        return (chosen, warnings)
     }
 }

@@ -21,7 +21,7 @@ final class PreviewFile {
         guard (1...10_000).contains(every) else {
             throw LimnError("a preview every \(every) steps is not possible; give 1 to 10000", isUsage: true)
         }
-        guard !path.isEmpty, !path.hasSuffix("/") else {
+        guard !path.isEmpty, !path.hasSuffix("/"), path != "-" else {
             throw LimnError("--preview wants the name of a file, such as preview.png", isUsage: true)
         }
         guard FileKind(of: path) == .missing || Picture.isPreview(path) else {

@@ -43,12 +43,14 @@ struct TokenizeCommand: ParsableCommand {
     var json = false
 
     func run() throws {
-        let parsed = try PromptWithLoRAs(parsing: try Arguments.prompt(prompt))
+        let parsed = try PromptWithLoRAs(parsing: try Arguments.prompt(prompt), isWebUI: style == .webui)
         var request = Request(prompt: parsed.prompt)
         request.text.style = style ?? .plain
+        let (files, called, _) = try embeddings.chosen([request])
         let report = try PromptReport(
             of: parsed.prompt, style: style ?? .plain, steps: steps ?? 25, model: try model ?? DefaultModel.locate(),
-            tokenizer: tokenizer, embeddings: try embeddings.chosen([request]).files)
+            tokenizer: tokenizer, embeddings: files, offeredEmbeddings: called)
+        for text in report.warnings { Console.warning(text) }
         try Console.output(json ? JSONLine.text(report) : Console.printable(Self.text(report)))
     }
 

@@ -26,26 +26,34 @@ struct AddedVocabulary {
         }
     }
 
-    /// Adds the tokens of embeddings, each as `name`, `name_1`, `name_2`, … for as many vectors as it has.
-    ///
-    /// - Returns: the ids of each
-    /// - Throws: `TokenizerError` if one of them is there already
-    mutating func append(_ learnt: [LearntToken], file: String) throws -> [[Int]] {
-        try learnt.map { token in
+    /// Adds the tokens of embeddings, each as `name`, `name_1`, `name_2`, … for as many vectors as it has. One whose names
+    /// are taken gets ids alone: only prompts that call it by its file's name can use it.
+    mutating func append(_ learnt: [LearntToken]) -> [LearntWord] {
+        var owners: [ExactString: LearntToken] = [:]
+        return learnt.map { token in
             let names = (0..<token.count).map { $0 == 0 ? token.name : "\(token.name)_\($0)" }
-            let run = try names.map { name in
-                guard !name.isEmpty, known(name) == nil, ids[ExactString(name)] == nil else {
-                    throw TokenizerError.known(file: file, token: name)
-                }
-                var added = AddedToken(name)
-                added.normalized = true
-                ids[ExactString(name)] = size
-                tokens.append((added, size))
+            let run = names.map { name in
                 size += 1
                 return Token(id: size - 1, piece: name)
             }
+            let ids = run.map(\.id)
+            for name in names {
+                if let owner = owners[ExactString(name)] {
+                    return LearntWord(
+                        token: token, ids: ids, conflict: .sameWord(name, files: [owner.file, token.file]))
+                }
+                guard !name.isEmpty, known(name) == nil, self.ids[ExactString(name)] == nil else {
+                    return LearntWord(token: token, ids: ids, conflict: .known(file: token.file, token: name))
+                }
+            }
+            for piece in run {
+                var added = AddedToken(piece.piece)
+                added.normalized = true
+                owners[ExactString(piece.piece)] = token
+                tokens.append((added, piece.id))
+            }
             if let first = run.first { runs[first.id] = run }
-            return run.map(\.id)
+            return LearntWord(token: token, ids: ids)
         }
     }
 }

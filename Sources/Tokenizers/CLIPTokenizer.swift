@@ -43,7 +43,7 @@ struct CLIPTokenizer: Tokenizer {
                 + config.named.map(\.token) + config.extra,
             id: vocabulary.id)
         let alone = tokens.tokens
-        self.learnt = try zip(learnt, tokens.append(learnt, file: config.file)).map { LearntWord(token: $0, ids: $1) }
+        self.learnt = tokens.append(learnt)
         self.vocabulary = vocabulary
         self.unknown = unknown.id
         vocabularySize = tokens.size

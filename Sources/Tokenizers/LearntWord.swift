@@ -15,6 +15,12 @@ package struct LearntToken: Sendable, Equatable {
 package struct LearntWord: Sendable {
     package let token: LearntToken
     package let ids: [Int]
+    /// Why prompts that are read as they are cannot call it; nil: they can.
+    package let conflict: TokenizerError?
+
+    init(token: LearntToken, ids: [Int], conflict: TokenizerError? = nil) {
+        (self.token, self.ids, self.conflict) = (token, ids, conflict)
+    }
 
     /// The tokens, to be called `name`, `name_1`, ….
     package func tokens(weight: Double) -> [WeightedToken] {

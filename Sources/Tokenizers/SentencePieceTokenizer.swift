@@ -54,7 +54,7 @@ struct SentencePieceTokenizer: Tokenizer {
                 + config.named.map(\.token) + config.extra + (symbols + sentinels).map { AddedToken($0) },
             id: model.id)
         let alone = tokens.tokens
-        self.learnt = try zip(learnt, tokens.append(learnt, file: file)).map { LearntWord(token: $0, ids: $1) }
+        self.learnt = tokens.append(learnt)
         kind = layout.name
         vocabularySize = tokens.size
         self.model = model

@@ -12,6 +12,8 @@ package enum TokenizerError: Error, Equatable, Sendable, CustomStringConvertible
     case missingToken(file: String, token: String, role: String)
     /// An embedding's name that already stands for something.
     case known(file: String, token: String)
+    /// A name that two embeddings have.
+    case sameWord(String, files: [String])
     /// Fewer ids than the special tokens and one word take, or absurdly many.
     case badLength(folder: String, length: Int)
     case textTooLong(bytes: Int, limit: Int)
@@ -48,8 +50,11 @@ package enum TokenizerError: Error, Equatable, Sendable, CustomStringConvertible
             "\(file): the vocabulary has no token “\(token)”, which is to be the \(role) token. "
                 + "The vocabulary and tokenizer_config.json do not belong together."
         case .known(let file, let token):
-            "\(file): “\(token)” is a word of the model's vocabulary already, so no embedding can be called so. "
-                + "Give the embedding's file another name."
+            "\(file): “\(token)” is a word of the model's vocabulary already, so plain prompts cannot call the embedding by "
+                + "it. In the webui's and ComfyUI's prompts, the file's name is the word (--prompt-style)."
+        case .sameWord(let word, let files):
+            "\(files.joined(separator: " and ")): plain prompts call both embeddings “\(word)”. Give one of them, or use "
+                + "the webui's or ComfyUI's prompts, in which the file's name is the word (--prompt-style)."
         case .badLength(let folder, let length):
             "\(folder): a prompt of \(length) tokens is not possible; expected 3 to \(TokenizerConfig.longest)."
         case .outOfMemory(let file):

@@ -59,7 +59,7 @@ import Testing
     /// Damaged Exif data turns nothing, or what it says, and never traps.
     @Test func hostileExifIsHarmless() throws {
         let good = Array("MM".utf8) + [0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0]
-        func value(_ bytes: [UInt8]) -> Int { bytes.withUnsafeBytes { ExifOrientation(exif: $0).value } }
+        func value(_ bytes: [UInt8]) -> Int { ExifOrientation(exif: bytes)?.value ?? 1 }
         #expect(value(good) == 6)
         for count in 0..<22 { #expect(value(Array(good.prefix(count))) == 1) }
         func changed(_ places: (Int, UInt8)...) -> Int {
@@ -71,6 +71,7 @@ import Testing
         // The directory before, beyond and at the end; too many entries; another type; more than one value.
         #expect(changed((4, 0xFF), (5, 0xFF), (6, 0xFF), (7, 0xFF)) == 1 && changed((7, 25)) == 1)
         #expect(changed((8, 0xFF), (9, 0xFF)) == 6 && changed((13, 2)) == 1 && changed((17, 2)) == 1)
+        #expect(changed((13, 1), (18, 6)) == 1)
         var random = SplitMix(5)
         for _ in 0..<20_000 {
             var bytes = good
@@ -79,6 +80,51 @@ import Testing
             }
             #expect((1...8).contains(value(bytes)))
         }
+    }
+
+    /// Where Pillow's `exif_transpose` looks, and what it passes over there.
+    @Test func orientationIsFoundWhereverPillowFindsIt() throws {
+        let folder = try TemporaryFolder()
+        let image = try Image(width: 2, height: 1, channels: 1, pixels: [1, 2])
+        let upright = try Image(width: 1, height: 2, channels: 1, pixels: [1, 2])
+        func exif(tag: UInt8 = 0x12, type: UInt8 = 3, _ orientation: UInt8 = 6) -> [UInt8] {
+            Array("II".utf8) + [42, 0, 8, 0, 0, 0, 1, 0, tag, 1, type, 0, 1, 0, 0, 0, orientation, 0, 0, 0, 0, 0, 0, 0]
+        }
+        let name = Array("Exif\0\0".utf8)
+        func profile(_ keyword: String, _ bytes: [UInt8]) -> [UInt8] {
+            let digits = bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+            let lines = stride(from: 0, to: digits.count, by: 20).map { String(digits.dropFirst($0).prefix(20)) }
+            let text = "\nexif\n      \(bytes.count)\n" + lines.joined(separator: "\n") + "\n"
+            return chunk("tEXt", Array(keyword.utf8) + [0] + Array(text.utf8))
+        }
+        func xmp(_ text: String) -> [UInt8] {
+            chunk("iTXt", Array("XML:com.adobe.xmp".utf8) + [0, 0, 0, 0, 0] + Array(text.utf8))
+        }
+        func isTurned(_ chunks: [UInt8]..., atEnd: Bool = false) throws -> Bool {
+            var file = try PNG.encode(image, text: [])
+            file.insert(contentsOf: chunks.joined(), at: atEnd ? file.count - 12 : 33)
+            let read = try PNG.read(try folder.write(file, to: "a.png"))
+            #expect(read == image || read == upright)
+            #expect(try PNG.read(file, name: "-") == read)
+            return read == upright
+        }
+        let attribute = xmp(#"<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>"#)
+        #expect(try isTurned(chunk("eXIf", exif())) && isTurned(chunk("eXIf", exif()), atEnd: true))
+        #expect(try isTurned(chunk("eXIf", name + exif())))
+        #expect(try isTurned(profile("Raw profile type exif", name + exif())))
+        #expect(try isTurned(profile("Raw profile type exif", exif()), atEnd: true))
+        #expect(try isTurned(attribute) && isTurned(xmp("<tiff:Orientation>6</tiff:Orientation>")))
+        #expect(try isTurned(chunk("eXIf", exif(tag: 0x13)), attribute))
+        #expect(try isTurned(chunk("eXIf", exif(1)), chunk("eXIf", exif())))
+        // A BYTE is none, but there; and what is said once is not said by others.
+        #expect(try !isTurned(chunk("eXIf", exif(type: 1)), attribute))
+        #expect(try !isTurned(chunk("eXIf", exif(tag: 0x13)), profile("Raw profile type exif", exif())))
+        #expect(try !isTurned(chunk("eXIf", exif(1)), attribute))
+        #expect(try !isTurned(profile("Raw profile type iptc", exif())))
+        for text in ["", "\n\n\n4", "\nexif\n2\nzz", "\nexif\n 9\n4949"] {
+            #expect(try !isTurned(chunk("tEXt", Array("Raw profile type exif".utf8) + [0] + Array(text.utf8))))
+        }
+        #expect(try !isTurned(xmp("tiff:Orientation=\"x")) && !isTurned(xmp("<tiff:Orientation>9<")))
     }
 
     @Test func aPictureWithoutTextsHasNone() throws {

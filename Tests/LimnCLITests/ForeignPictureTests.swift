@@ -81,6 +81,31 @@ struct ForeignPictureTests {
         #expect(info.output.contains("Sampler: DPM++ 2M SDE") && info.output.contains("Solver type: heun"))
     }
 
+    /// A folder's other files stop no picture.
+    @Test func whatAFolderHasBesidesIsNamedAndLeftOut() async throws {
+        try runner.folder.write(Array("x".utf8), to: "boat.pt")
+        try runner.folder.write(Fixtures.bytes("foreign/style-x.pt"), to: "style-x.pt")
+        let outcome = try await runner.draw(["a oldname-12 boat", "--embedding-dir", ".", "-o", "a"])
+        #expect(outcome.status == 0, "\(outcome.error)")
+        #expect(outcome.error.contains("warning: an embedding is left out: ./boat.pt"), "\(outcome.error)")
+        let again = try await runner.run(["--from", "a.png", "-m", CommandRunner.tinyModel, "-q", "-o", "again"])
+        #expect(again.status == 0, "\(again.error)")
+        #expect(try runner.bytes("a.png") == runner.bytes("again.png"))
+        let tokens = try await runner.run([
+            "tokenize", "-m", CommandRunner.tinyModel, "a oldname-12 boat", "--embedding-dir", ".",
+        ])
+        #expect(tokens.status == 0 && tokens.output.contains("oldname-12"), "\(tokens.output)")
+        #expect(tokens.error.contains("boat.pt"), "\(tokens.error)")
+        expectFailure(
+            try await runner.draw(["-q", "boat", "--embedding", "boat.pt"]), status: 1, "boat.pt")
+    }
+
+    @Test func theWebUIsOtherTagsAreNamed() async throws {
+        let outcome = try await runner.draw(["a <hypernet:x:1> boat", "--like", "webui", "-o", "a"])
+        #expect(outcome.status == 0 && outcome.error.contains("<hypernet:x:1> is not followed"), "\(outcome.error)")
+        expectFailure(try await runner.draw(["-q", "a", "--preview", "-"]), status: 64, "--preview")
+    }
+
     /// Something useful, of every program.
     @Test func infoTellsOfEveryProgram() async throws {
         for (name, words) in [

@@ -84,6 +84,92 @@ import Testing
         #expect(comfy.warnings.count == 1 && comfy.warnings[0].contains("embedding:easyneg"), "\(comfy)")
     }
 
+    /// Files of one vector of the model's width, or another.
+    private func write(_ files: [(file: String, key: String, width: Int)], to folder: TemporaryFolder) throws {
+        for (index, (file, key, width)) in files.enumerated() {
+            let values = (0..<width).map { Float(($0 + index) % 5) / 5 }
+            try SafetensorsWriter.write(
+                [OutputTensor(name: key, shape: [1, width], values: values)], to: folder.file(file))
+        }
+    }
+
+    /// Where the file's name is the word, an inner name that another embedding or the vocabulary has does not matter.
+    @Test func takenInnerNamesOnlyMatterInPlainPrompts() async throws {
+        let folder = try TemporaryFolder()
+        try write([("zebra.safetensors", "same", 32), ("lion.safetensors", "same", 32)], to: folder)
+        let model = try await load([folder.file("zebra.safetensors"), folder.file("lion.safetensors")])
+        for (prompt, style) in [("zebra, lion", PromptStyle.webui), ("embedding:zebra embedding:lion", .comfyui)] {
+            #expect(await model.embeddingNotes(for: [request(prompt, style)]).warnings.isEmpty)
+            #expect(try await pixels(model, prompt, style) != pixels(model, "boat", style))
+        }
+        let text = await message { _ = try await pixels(model, "same", .plain) }
+        #expect(text?.contains("zebra.safetensors and ") == true && text?.contains("lion.safetensors") == true)
+        #expect(await message { try await model.check(request("boat", .plain)) } == text)
+        try write([("ant.safetensors", "a", 32)], to: folder)
+        let known = try await load([folder.file("ant.safetensors")])
+        #expect(try await pixels(known, "ant", .webui) != pixels(known, "a", .webui))
+        let refused = await message { _ = try await pixels(known, "boat", .plain) }
+        #expect(refused?.contains("ant.safetensors: “a” is a word of the model's vocabulary") == true)
+    }
+
+    /// What a folder offers and does not fit stops nothing.
+    @Test func offeredEmbeddingsThatDoNotFitAreLeftOut() async throws {
+        let folder = try TemporaryFolder()
+        try write(
+            [
+                ("wide.safetensors", "wide", 48), ("ant.safetensors", "a", 32), ("zebra.safetensors", "zebra", 32),
+                ("lion.safetensors", "zebra", 32),
+            ], to: folder)
+        try folder.write(Array("no tensors".utf8), to: "bad.pt")
+        let names = ["wide.safetensors", "bad.pt", "ant.safetensors", "zebra.safetensors", "lion.safetensors"]
+        func load(isPlain: Bool) async throws -> Model {
+            var options = LoadOptions(threads: 2, precision: .float32)
+            options.offeredEmbeddings = names.map(folder.file)
+            options.readsPlainPrompts = isPlain
+            return try await Model.load(from: Fixtures.path("pipeline-a"), options: options)
+        }
+        let plain = try await load(isPlain: true)
+        #expect(plain.embeddings == [folder.file("zebra.safetensors")])
+        for (warning, name) in zip(plain.warnings, ["wide", "bad", "ant", "lion"]) {
+            #expect(warning.hasPrefix("an embedding is left out: ") && warning.contains(name), "\(warning)")
+        }
+        #expect(plain.warnings.count == 4)
+        #expect(try await pixels(plain, "zebra", .plain) != pixels(plain, "boat", .plain))
+        // A picture's record names those that were used, so that it is drawn again.
+        let again = try await self.load(plain.embeddings)
+        #expect(again.fingerprint == plain.fingerprint)
+        let webUI = try await load(isPlain: false)
+        #expect(webUI.embeddings == names.dropFirst(2).map(folder.file) && webUI.warnings.count == 2)
+        // What is asked for is not left out.
+        await #expect(throws: LimnError.self) { try await self.load([folder.file("wide.safetensors")]) }
+    }
+
+    @Test func plainPromptsCallAFoldersEmbeddingsByTheirWords() throws {
+        let folder = try TemporaryFolder()
+        try write([("style-x.safetensors", "oldname-12", 32), ("easyneg.safetensors", "emb_params", 32)], to: folder)
+        let found = try EmbeddingFolder(path: folder.path)
+        func files(_ prompt: String, _ style: PromptStyle) throws -> [String] {
+            try found.files(for: [request(prompt, style)]).map { String($0.dropFirst(folder.path.count + 1)) }
+        }
+        #expect(try files("OldName-12 fox", .plain) == ["style-x.safetensors"])
+        #expect(try files("style-x, easyneg", .plain) == ["easyneg.safetensors", "style-x.safetensors"])
+        #expect(try files("oldname-12 fox", .webui) == [] && files("oldname-123", .plain) == [])
+    }
+
+    /// What drawing warns of, `limn tokenize` says too.
+    @Test func reportsNameIdleAndMissingEmbeddings() throws {
+        func warnings(_ prompt: String, _ style: PromptStyle) throws -> [String] {
+            try PromptReport(
+                of: prompt, style: style, model: Fixtures.path("pipeline-a"), embeddings: [Self.inner]
+            ).warnings
+        }
+        #expect(try warnings("a style-x", .webui).isEmpty && warnings("oldname-12", .plain).isEmpty)
+        let idle = try warnings("boat", .plain)
+        #expect(idle.count == 1 && idle[0].contains("no prompt uses the embedding style-x.pt"))
+        let missing = try warnings("embedding:none embedding:style-x", .comfyui)
+        #expect(missing.count == 1 && missing[0].contains("asks for embedding:none"), "\(missing)")
+    }
+
     @Test func aFolderFindsWhatPromptsCall() throws {
         let folder = try TemporaryFolder()
         try FileManager.default.createDirectory(
@@ -93,7 +179,7 @@ import Testing
         }
         let found = try EmbeddingFolder(path: folder.path)
         func files(_ prompt: String, _ style: PromptStyle) throws -> [String] {
-            try found.files(for: request(prompt, style)).map { String($0.dropFirst(folder.path.count + 1)) }
+            try found.files(for: [request(prompt, style)]).map { String($0.dropFirst(folder.path.count + 1)) }
         }
         #expect(try files("embedding:easyneg, embedding:sub/art", .comfyui) == ["easyneg.safetensors", "sub/art.pt"])
         #expect(try files("(embedding:easyneg.pt:1.2) easyneg", .comfyui) == ["easyneg.pt"])

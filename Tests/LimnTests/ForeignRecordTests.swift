@@ -35,8 +35,23 @@ import Testing
         let request = try recipe.request()
         #expect(request.source.strength == nil && request.sampler == "dpm++2m" && request.schedule == "karras")
         #expect(recipe.notes.contains { $0.contains("denoising strength of 0") && $0.contains("drawn from text") })
-        // A true one belongs to a picture.
-        #expect(try webUI("Denoising strength: 0.6").request().source.strength == 0.6)
+        for version in ["v1.10.1", "ComfyUI", "limn 1"] {
+            let text = "a\nSteps: 20, CFG scale: 7, Seed: 1, Denoising strength: 0, Version: \(version)"
+            #expect(try self.recipe([("parameters", text)]).request().source.strength == nil, "\(version)")
+        }
+    }
+
+    /// Without a picture to start from there is nothing that it could be of.
+    @Test func aStrengthIsAPicturesOrNone() throws {
+        let recipe = try webUI("Denoising strength: 0.6")
+        let picture = try Picture(width: 1, height: 1, channels: 1, pixels: [0])
+        #expect(try recipe.request(initImage: picture).source.strength == 0.6)
+        #expect(recipe.notes(startsFromPicture: true) == recipe.notes)
+        #expect(try recipe.request().source.strength == nil)
+        let note = try #require(recipe.notes(startsFromPicture: false).last)
+        #expect(note.contains("strength of 0.6") && note.contains("-i"), "\(note)")
+        let none = try webUI("Model: x")
+        #expect(none.notes(startsFromPicture: false) == none.notes)
     }
 
     /// Until the end of 2022, with sizes as the webui's restore_old_hires_fix_params makes them.
@@ -133,6 +148,56 @@ import Testing
     }
 
     // MARK: JSON
+
+    /// ComfyUI's samplers whose noise is a GPU's, by whatever names.
+    @Test(
+        arguments: [
+            ("dpmpp_2m_sde_gpu", "karras"), ("dpmpp_2m_sde_gpu_karras", nil), ("dpmpp_2m_sde_gpu Karras", nil),
+        ] as [(String, String?)])
+    func aGPUsNoiseIsKept(_ name: String, _ schedule: String?) throws {
+        let says = schedule.map { ", Schedule type: \($0)" } ?? ""
+        let text = "a\nSteps: 20, Sampler: \(name)\(says), CFG scale: 7, Seed: 1, Version: ComfyUI"
+        let recipe = try recipe([("parameters", text)])
+        let request = try recipe.request()
+        #expect(request.sampler == "dpm++2m_sde" && request.schedule == "karras" && request.likeness == .comfyui)
+        #expect(request.seeds.generator == "cuda" && recipe.program == "ComfyUI")
+        let cpu = try self.recipe([("parameters", text.replacing("_gpu", with: ""))])
+        #expect(try cpu.request().seeds.generator == nil)
+    }
+
+    @Test func textsOfFewSettingsAreNotEmpty() async throws {
+        let few = try recipe([("parameters", "a boat\nSteps: 20, Seed: 1")])
+        #expect(try few.request().prompt == "a boat\nSteps: 20, Seed: 1")
+        #expect(few.notes.contains { $0.contains("fewer than three settings") })
+        let negative = await message { _ = try recipe([("parameters", "Negative prompt: fog\nSteps: 20")]) }
+        #expect(negative?.contains("negative prompt alone") == true, "\(negative ?? "")")
+    }
+
+    @Test func swarmUIsTagsAreTakenOutAndNamed() throws {
+        let text = """
+            {"sui_image_params": {"prompt": "a <random:red|<wildcard:c>> boat <lora:ink> <segment:face> smile", \
+            "negativeprompt": "fog", "seed": 1, "steps": 20, "cfgscale": 7, "width": 64, "height": 64}}
+            """
+        let recipe = try recipe([("parameters", text)])
+        #expect(try recipe.request().prompt == "a  boat <lora:ink> ")
+        let note = recipe.notes.first { $0.contains("<random:red|<wildcard:c>>") }
+        #expect(note?.contains("<segment:face> smile") == true, "\(recipe.notes)")
+    }
+
+    @Test func syntaxOfOtherProgramsIsNamed() throws {
+        func notes(_ prompt: String) throws -> [String] {
+            let text =
+                "{\"positive_prompt\": \"\(prompt)\", \"seed\": 1, \"clip_skip\": 0, \"rand_device\": \"cuda\"}"
+            let recipe = try recipe([("invokeai_metadata", text)])
+            #expect(try recipe.request().seeds.generator == "cuda")
+            return recipe.notes
+        }
+        #expect(try notes("a boat++ on water").contains { $0.contains("word++") })
+        let plain = try notes("a boat")
+        #expect(!plain.contains { $0.contains("word++") || $0.contains("clip_skip") }, "\(plain)")
+        let novel = try recipe([("Software", "NovelAI"), ("Description", "a {boat}"), ("Comment", "{\"seed\": 1}")])
+        #expect(novel.notes.contains { $0.contains("{} and []") })
+    }
 
     @Test func swarmUIsRecordIsRead() throws {
         let recipe = try fixture("swarmui")

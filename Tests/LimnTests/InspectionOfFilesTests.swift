@@ -104,6 +104,8 @@ struct InspectionOfFilesTests {
         let webui = try inspect(["emb_params": [4, 768]])
         #expect(webui.kind == "an embedding (textual inversion)")
         #expect(fact(webui, "emb_params") == "4 vectors of 768" && fact(webui, "made for") == "Stable Diffusion 1")
+        let inner = try Inspection(of: Fixtures.path("foreign/style-x.pt"))
+        #expect(fact(inner, "word") == "oldname-12; style-x in the webui's and ComfyUI's prompts")
         let xl = try inspect(["clip_g": [2, 1280], "clip_l": [2, 768]])
         #expect(fact(xl, "clip_g") == "2 vectors of 1280" && fact(xl, "made for") == "Stable Diffusion XL")
         #expect(fact(try inspect(["<cat>": [1024]]), "<cat>") == "1 vector of 1024")

@@ -97,13 +97,15 @@ import Testing
         #expect(await message { _ = try conversion.run() }?.contains("--lora do not go with it") == true)
     }
 
-    @Test func namesAndWeightsAreRead() throws {
+    @Test func namesAndWeightsAreRead() async throws {
         #expect(try LoRA(parsing: "a/ink.safetensors") == LoRA(path: "a/ink.safetensors"))
         #expect(try LoRA(parsing: "a/ink.safetensors:0.8") == LoRA(path: "a/ink.safetensors", weight: 0.8))
         #expect(try LoRA(parsing: "ink:-1.5") == LoRA(path: "ink", weight: -1.5))
         #expect(try LoRA(parsing: "C:ink") == LoRA(path: "C:ink"))
         #expect(try LoRA(parsing: "ink:0.5:0.8") == LoRA(path: "ink", weight: 0.5, unetWeight: 0.8))
         #expect(try LoRA(parsing: "ink:0.5:0.5") == LoRA(path: "ink", weight: 0.5))
+        #expect(try LoRA(parsing: "ink:0x10") == LoRA(path: "ink:0x10"))
+        #expect(await message { _ = try LoRA(parsing: "x.safetensors:0.5:0.8:1") }?.contains("three weights") == true)
         for text in ["", ":1", "ink:nan", "ink:inf", "ink:1:nan"] {
             #expect(throws: LimnError.self) { try LoRA(parsing: text) }
         }
@@ -124,11 +126,25 @@ import Testing
         #expect(read.prompt == "a cat , drawn  by hand")
         #expect(read.tags.map(\.name) == ["ink", "my style", "x"])
         #expect(read.tags.map(\.weight) == [0.8, 1, -2])
+        let other = try PromptWithLoRAs(parsing: "a <lyco:ink:0.5> <lora:x> cat")
+        #expect(other.tags.map(\.name) == ["ink", "x"] && other.prompt == "a   cat")
         #expect(try PromptWithLoRAs(parsing: " a < b <lore> ").prompt == " a < b <lore> ")
-        for text in ["<lora:ink", "<lora:>", "<lora::1>", "<lora:a:b>", "<lora:a:1:>", "<lora:a:nan>", "<lora:a:te=x>"]
-        {
+        for text in [
+            "<lora:ink", "<lora:>", "<lora::1>", "<lora:a:b>", "<lora:a:1:>", "<lora:a:nan>", "<lora:a:0x10>",
+            "<lora:a:te=x>",
+        ] {
             #expect(throws: LimnError.self, "\(text)") { try PromptWithLoRAs(parsing: text) }
         }
+    }
+
+    /// The webui takes all tags out of its prompts; those of others are text.
+    @Test func theWebUIsOtherTagsAreTakenOut() throws {
+        let text = "a <hypernet:x:1> cat <lora:ink:0.5><other:y>, 1 < 2 <x> <:y>"
+        let read = try PromptWithLoRAs(parsing: text, isWebUI: true)
+        #expect(read.prompt == "a  cat , 1 < 2 <x> <:y>" && read.tags.map(\.name) == ["ink"])
+        #expect(read.ignored == ["<hypernet:x:1>", "<other:y>"])
+        let plain = try PromptWithLoRAs(parsing: text)
+        #expect(plain.prompt == "a <hypernet:x:1> cat <other:y>, 1 < 2 <x> <:y>" && plain.ignored.isEmpty)
     }
 
     /// The webui's rules: first the text encoder's weight, second the UNet's, which is the first where it is not said.
@@ -200,6 +216,17 @@ import Testing
             folder.file("with.safetensors"), [folder.file("<zebra>.safetensors")])
         #expect(same == drawn && twice.wordsOfLoRAs.isEmpty)
         #expect(twice.warnings.count == 1 && twice.warnings[0].contains("\"<zebra>\" is not used"))
+        // ComfyUI's prompts have a mark for it.
+        request.prompt = "embedding:<zebra>"
+        request.text.style = .comfyui
+        #expect(await bundled.embeddingNotes(for: [request]).notes.first?.contains("\"embedding:<zebra>\"") == true)
+        // A word of the vocabulary is left out, and the LoRA is not.
+        tensors[tensors.count - 1] = OutputTensor(name: "bundle_emb.a.clip_l", shape: [2, 32], values: values)
+        try SafetensorsWriter.write(tensors, to: folder.file("taken.safetensors"))
+        (request.prompt, request.text.style) = ("a <zebra> on a table", nil)
+        let (taken, changed) = try await latents(folder.file("taken.safetensors"), [])
+        #expect(taken.wordsOfLoRAs.isEmpty && changed == without)
+        #expect(taken.warnings.count == 1 && taken.warnings[0].contains("\"a\" is a word of the model's vocabulary"))
         // A model has no place for it.
         var conversion = Conversion(from: Fixtures.path("pipeline-a"), to: folder.file("merged"))
         conversion.loras = [LoRA(path: folder.file("with.safetensors"))]

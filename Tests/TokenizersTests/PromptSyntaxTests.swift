@@ -334,6 +334,28 @@ import Testing
         #expect(try clip.tokens("a style-x").map(\.id) != a + two)
     }
 
+    /// Names that the vocabulary or another embedding has stand in no one's way where files' names are the words.
+    @Test func takenNamesAreLeftToPlainPrompts() throws {
+        let clip = try clip([
+            LearntToken(name: "same", count: 2, file: "a/one.pt"), LearntToken(name: "same", count: 1, file: "two.pt"),
+            LearntToken(name: "a", count: 1, file: "three.pt"), LearntToken(name: "", count: 1, file: "four.pt"),
+        ])
+        func ids(_ text: String) throws -> [Int] {
+            try PromptChunks.webUI(try WebUIWeights.parse(text), clip).flatMap { $0.tokens.map(\.id) }
+        }
+        for (index, name) in ["one", "two", "three", "four"].enumerated() {
+            #expect(try ids(name) == clip.learnt[index].ids, "\(name)")
+            let marked = try PromptChunks.comfy(try ComfyWeights.parse("embedding:" + name), clip)
+            #expect(marked.flatMap { $0.tokens.map(\.id) } == clip.learnt[index].ids, "\(name)")
+        }
+        #expect(Set(clip.learnt.flatMap(\.ids)).count == 5)
+        #expect(clip.learnt[0].conflict == nil)
+        #expect(clip.learnt[1].conflict == .sameWord("same", files: ["a/one.pt", "two.pt"]))
+        #expect(clip.learnt[2].conflict == .known(file: "three.pt", token: "a"))
+        #expect(clip.learnt[3].conflict != nil)
+        #expect(try clip.tokens("a").map(\.id) == clip.tokens("a", withLearnt: false).map(\.id))
+    }
+
     @Test func comfyMovesWords() throws {
         let clip = try clip()
         // A word of three tokens that does not fit.

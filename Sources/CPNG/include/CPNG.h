@@ -47,7 +47,7 @@ cpng_failure cpng_reader_failure(const cpng_reader *reader);
 const char *cpng_reader_message(const cpng_reader *reader);
 int cpng_reader_errno(const cpng_reader *reader);
 
-/// After cpng_reader_read_end: the Exif data, which lives as long as the reader; NULL if there is none.
+/// After cpng_reader_read_end: the last Exif data, which lives as long as the reader; NULL if there is none.
 const uint8_t *cpng_reader_exif(cpng_reader *reader, size_t *count);
 
 /// After cpng_reader_read_end: the text chunks in the order of the file; the pointers live as long as the reader.

@@ -41,6 +41,7 @@ struct LoRAKey: Equatable {
 
     /// - Returns: nil for a key of no kind that is known here
     init?(_ key: String) {
+        let key = Self.withoutNumber(key)
         guard let (ending, role) = Self.endings.first(where: { key.hasSuffix($0.0) }) else { return nil }
         self.init(module: key.dropLast(ending.count), role)
     }
@@ -51,13 +52,12 @@ struct LoRAKey: Equatable {
         var part: String?
         // PEFT wraps a network in two modules of its own, which come before or after the network's name.
         while true {
-            if let wrapper = Self.wrappers.first(where: name.hasPrefix) {
-                name = name.dropFirst(wrapper.count)
-            } else if let (prefix, found) = Self.prefixes.first(where: { name.hasPrefix($0.0) }),
-                part == nil || part == found
+            if let (prefix, found) = Self.prefixes.first(where: { name.hasPrefix($0.0) }), part == nil || part == found
             {
                 name = name.dropFirst(prefix.count)
                 part = found
+            } else if let wrapper = Self.wrappers.first(where: name.hasPrefix) {
+                name = name.dropFirst(wrapper.count)
             } else {
                 break
             }
@@ -67,13 +67,22 @@ struct LoRAKey: Equatable {
         (self.part, self.module, self.role) = (part, module, role)
     }
 
+    /// PEFT numbers adapters beyond the first: "default_0" is "default".
+    private static func withoutNumber(_ key: String) -> String {
+        guard let range = key.firstRange(of: ".default_") else { return key }
+        let rest = key[range.upperBound...].drop { $0.isASCII && $0.isNumber }
+        guard rest.startIndex > range.upperBound, rest.isEmpty || rest.first == "." else { return key }
+        return key[..<range.lowerBound] + ".default" + rest
+    }
+
     static func flattened(_ name: String) -> String { name.replacing(".", with: "_") }
 
     /// PEFT's, and the one that LyCORIS (and so SimpleTuner) gives to whatever network it is made for.
     private static let wrappers = ["base_model.model.", "lycoris_"]
 
     private static let prefixes = [
-        ("lora_unet_", "unet"), ("unet.", "unet"), ("diffusion_model.", "unet"),
+        ("lycoris_unet_", "unet"), ("lycoris_te_", "text_encoder"), ("lycoris_te1_", "text_encoder"),
+        ("lycoris_te2_", "text_encoder_2"), ("lora_unet_", "unet"), ("unet.", "unet"), ("diffusion_model.", "unet"),
         ("lora_te_", "text_encoder"), ("lora_te1_", "text_encoder"), ("text_encoder.", "text_encoder"),
         ("lora_te2_", "text_encoder_2"), ("text_encoder_2.", "text_encoder_2"),
     ]

@@ -133,15 +133,17 @@ package struct LoRAMerge {
 
     private static func words(lost: [String], of file: LoRAFile, _ targets: [LoRATargets]) -> String {
         let count = file.source.tensors.count
+        let isOne = lost.count == 1
         var text =
-            "\(lost.count) of \(count) tensors \(lost.count == 1 ? "does" : "do") not match any layer of the model: "
-            + listed(lost)
+            "\(lost.count) of \(count) \(count == 1 ? "tensor" : "tensors") \(isOne ? "does" : "do") not match any "
+            + "layer of the model: " + listed(lost)
         if lost.contains(where: { $0.hasPrefix("lora_te2_") || $0.hasPrefix("text_encoder_2.") }),
             !targets.contains(where: { $0.part == "text_encoder_2" })
         {
-            text += ". They change a second text encoder, as Stable Diffusion XL has; this model has one"
+            let subject = isOne ? "It changes" : "They change"
+            text += ". \(subject) a second text encoder, as Stable Diffusion XL has; this model has one"
         } else if let other = otherMethods.first(where: { method in lost.contains { $0.contains(method.mark) } }) {
-            text += ". They are \(other.name), which is not supported"
+            text += ". \(isOne ? "It is" : "They are") \(other.name), which is not supported"
         }
         return text
     }

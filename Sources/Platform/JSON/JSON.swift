@@ -86,6 +86,7 @@ extension JSON {
     /// - Throws: `JSONError`
     package init(parsing bytes: UnsafeRawBufferPointer, subject: String = "text") throws {
         var scanner = JSONScanner(bytes, subject: subject) { problem, _ in JSONError(description: problem) }
+        scanner.repairsSurrogates = true
         self = try scanner.value()
         try scanner.finish()
     }

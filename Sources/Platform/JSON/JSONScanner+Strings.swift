@@ -64,14 +64,22 @@ extension JSONScanner {
         let first = try fourHexDigits()
         if let scalar = Unicode.Scalar(first) { return scalar }
         // A surrogate: only a high one followed by a low one stands for a character.
+        let after = position
+        func half() throws -> Unicode.Scalar {
+            guard repairsSurrogates else { throw syntaxError("the second half of a surrogate pair") }
+            return "\u{FFFD}"
+        }
         guard first < 0xDC00, position + 1 < bytes.count,
             bytes[position] == UInt8(ascii: "\\"), bytes[position + 1] == UInt8(ascii: "u")
-        else { throw syntaxError("the second half of a surrogate pair") }
+        else { return try half() }
         position += 2
         let second = try fourHexDigits()
         guard (0xDC00...0xDFFF).contains(second),
             let scalar = Unicode.Scalar(0x10000 + (first - 0xD800) << 10 + (second - 0xDC00))
-        else { throw syntaxError("the second half of a surrogate pair") }
+        else {
+            position = after
+            return try half()
+        }
         return scalar
     }
 

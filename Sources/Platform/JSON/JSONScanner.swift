@@ -11,6 +11,9 @@ package struct JSONScanner {
     package let subject: String
     /// What is being read, such as a tensor's name; handed to `makeError`.
     package var context: String?
+    /// Whether half a surrogate pair is U+FFFD instead of an error. Texts that were cut in the midst of one have it, and the
+    /// rest of their file is whole; names of tensors must be what they are.
+    package var repairsSurrogates = false
     var position = 0
     private var depth = 0
     private let makeError: (_ problem: String, _ context: String?) -> any Error

@@ -23,6 +23,9 @@ struct LoRAKeyTests {
             ("down_blocks.0.attentions.0.transformer_blocks.0.attn1.processor.to_q_lora.up.weight", nil, module, .up),
             ("base_model.model.unet.conv_in.lora_B.bias", "unet", "conv_in", .upBias),
             ("base_model.model.conv_in.lora_B.default.weight", nil, "conv_in", .up),
+            ("base_model.model.conv_in.lora_A.default_0.weight", nil, "conv_in", .down),
+            ("lycoris_unet_conv_in.lora_down.weight", "unet", "conv_in", .down),
+            ("lycoris_te_text_model_x.alpha", "text_encoder", "text_model_x", .alpha),
             (
                 "text_encoder_2.encoder.layers.3.self_attn.q_proj.lora_linear_layer.down.weight", "text_encoder_2",
                 "encoder_layers_3_self_attn_q_proj", .down
