@@ -30,6 +30,9 @@ tests := .build-tests
 bin := $(DESTDIR)$(PREFIX)/bin
 share := $(DESTDIR)$(PREFIX)/share
 formatted := Sources Tests Package.swift
+# Other versions of clang-format break lines in other places.
+CLANG_FORMAT ?= clang-format-14
+formatted_c = $(shell git ls-files '*.c' '*.h' '*.cpp')
 
 unexport PROMPT
 export LIMN_RUN_PROMPT := $(value PROMPT)
@@ -115,12 +118,18 @@ evaluate: build .venv/training ## measure a trained model through limn: EVALUATE
 	@touch $@
 
 .PHONY: format
-format: ## format the Swift sources in place
+format: formatters ## format the sources in place
 	swift format --in-place --recursive $(formatted)
+	$(CLANG_FORMAT) -i $(formatted_c)
 
 .PHONY: lint
-lint: ## check the formatting
+lint: formatters ## check the formatting
 	swift format lint --strict --recursive $(formatted)
+	$(CLANG_FORMAT) --dry-run --Werror $(formatted_c)
+
+.PHONY: formatters
+formatters:
+	@command -v $(CLANG_FORMAT) >/dev/null || Tools/setup.sh $(CLANG_FORMAT)
 
 # Builds only if nothing was built, so that `make && sudo make install` leaves no files of root's in the clone.
 .PHONY: install
