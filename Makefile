@@ -133,17 +133,20 @@ formatters:
 
 # Builds only if nothing was built, so that `make && sudo make install` leaves no files of root's in the clone.
 .PHONY: install
-install: $(LIMN) ## install the program and its model: PREFIX=/usr/local
-	install -d "$(bin)" "$(share)/limn/weights"
+install: $(LIMN) ## install the program, its model, completions and manual: PREFIX=/usr/local
+	@command -v python3 >/dev/null || Tools/setup.sh python3
+	install -d "$(bin)" "$(share)/limn/weights" "$(share)/limn/tokenizer"
 	install -m 755 $(LIMN) "$(bin)/limn"
-	rm -rf "$(share)/limn/weights/icons-128" "$(share)/limn/weights/clip-tokenizer"
-	cp -RP weights/icons-128 weights/clip-tokenizer "$(share)/limn/weights/"
+	rm -rf "$(share)/limn/weights/icons-128" "$(share)/limn/tokenizer/clip" "$(share)/limn/tokenizer/icons-128"
+	cp -R weights/icons-128 "$(share)/limn/weights/"
+	cp -R tokenizer/clip tokenizer/icons-128 "$(share)/limn/tokenizer/"
 	chmod -R u=rwX,go=rX "$(share)/limn"
 	install -d "$(share)/bash-completion/completions" "$(share)/zsh/site-functions" \
 		"$(share)/fish/vendor_completions.d"
 	$(LIMN) --generate-completion-script bash > "$(share)/bash-completion/completions/limn"
 	$(LIMN) --generate-completion-script zsh > "$(share)/zsh/site-functions/_limn"
 	$(LIMN) --generate-completion-script fish > "$(share)/fish/vendor_completions.d/limn.fish"
+	Tools/manual.py $(LIMN) "$(share)/man/man1"
 
 $(LIMN):
 	$(MAKE) build
@@ -151,8 +154,20 @@ $(LIMN):
 .PHONY: uninstall
 uninstall: ## remove what `make install` installed
 	rm -f "$(bin)/limn" "$(share)/bash-completion/completions/limn" "$(share)/zsh/site-functions/_limn" \
-		"$(share)/fish/vendor_completions.d/limn.fish"
+		"$(share)/fish/vendor_completions.d/limn.fish" "$(share)"/man/man1/limn.1 "$(share)"/man/man1/limn-*.1
 	rm -rf "$(share)/limn"
+
+.PHONY: deb
+deb: build ## build a Debian package in .build/deb
+	@Tools/setup.sh dpkg-dev binutils python3
+	Tools/debian/build.sh .build/deb
+
+# Shows what lintian finds; only errors end the run.
+.PHONY: deb-test
+deb-test: deb ## try the Debian package in a fresh Debian system (as root)
+	@Tools/setup.sh debootstrap lintian
+	lintian --allow-root --display-info --fail-on error .build/deb/*.deb
+	Tools/debian/test.sh .build/deb/*.deb
 
 .PHONY: clean
 clean: ## remove what was built
