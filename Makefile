@@ -160,6 +160,7 @@ uninstall: ## remove what `make install` installed
 .PHONY: deb
 deb: build ## build a Debian package in .build/deb
 	@Tools/setup.sh dpkg-dev binutils python3
+	rm -rf .build/deb
 	Tools/debian/build.sh .build/deb
 
 # Shows what lintian finds; only errors end the run.

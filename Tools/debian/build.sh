@@ -36,6 +36,8 @@ END
 gzip -9nc "$work/changelog" > "$doc/changelog.Debian.gz"
 gzip -9n "$root"/usr/share/man/man1/*.1
 rm -f "$root"/usr/share/limn/tokenizer/*/README.md "$root/usr/share/limn/tokenizer/clip/LICENSE"
+# The file is read by the shell, not run: Debian wants no #! line in it.
+sed -i '1{/^#!/d}' "$root/usr/share/bash-completion/completions/limn"
 # Where Debian's packages have theirs; site-functions is for what is installed by hand.
 mkdir "$root/usr/share/zsh/vendor-completions"
 mv "$root/usr/share/zsh/site-functions/_limn" "$root/usr/share/zsh/vendor-completions/"
