@@ -29,7 +29,7 @@ TEST := swift test -c release --disable-xctest
 tests := .build-tests
 bin := $(DESTDIR)$(PREFIX)/bin
 share := $(DESTDIR)$(PREFIX)/share
-formatted := Sources Tests Package.swift
+formatted := Sources Tests Examples Package.swift
 # Other versions of clang-format break lines in other places.
 CLANG_FORMAT ?= clang-format-14
 formatted_c = $(shell git ls-files '*.c' '*.h' '*.cpp')
