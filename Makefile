@@ -29,7 +29,10 @@ TEST := swift test -c release --disable-xctest
 tests := .build-tests
 bin := $(DESTDIR)$(PREFIX)/bin
 share := $(DESTDIR)$(PREFIX)/share
-formatted := Sources Tests Package.swift
+formatted := Sources Tests Examples Package.swift
+# Other versions of clang-format break lines in other places.
+CLANG_FORMAT ?= clang-format-14
+formatted_c = $(shell git ls-files '*.c' '*.h' '*.cpp')
 
 unexport PROMPT
 export LIMN_RUN_PROMPT := $(value PROMPT)
@@ -115,26 +118,35 @@ evaluate: build .venv/training ## measure a trained model through limn: EVALUATE
 	@touch $@
 
 .PHONY: format
-format: ## format the Swift sources in place
+format: formatters ## format the sources in place
 	swift format --in-place --recursive $(formatted)
+	$(CLANG_FORMAT) -i $(formatted_c)
 
 .PHONY: lint
-lint: ## check the formatting
+lint: formatters ## check the formatting
 	swift format lint --strict --recursive $(formatted)
+	$(CLANG_FORMAT) --dry-run --Werror $(formatted_c)
+
+.PHONY: formatters
+formatters:
+	@command -v $(CLANG_FORMAT) >/dev/null || Tools/setup.sh $(CLANG_FORMAT)
 
 # Builds only if nothing was built, so that `make && sudo make install` leaves no files of root's in the clone.
 .PHONY: install
-install: $(LIMN) ## install the program and its model: PREFIX=/usr/local
-	install -d "$(bin)" "$(share)/limn/weights"
+install: $(LIMN) ## install the program, its model, completions and manual: PREFIX=/usr/local
+	@command -v python3 >/dev/null || Tools/setup.sh python3
+	install -d "$(bin)" "$(share)/limn/weights" "$(share)/limn/tokenizer"
 	install -m 755 $(LIMN) "$(bin)/limn"
-	rm -rf "$(share)/limn/weights/icons-128" "$(share)/limn/weights/clip-tokenizer"
-	cp -RP weights/icons-128 weights/clip-tokenizer "$(share)/limn/weights/"
+	rm -rf "$(share)/limn/weights/icons-128" "$(share)/limn/tokenizer/clip" "$(share)/limn/tokenizer/icons-128"
+	cp -R weights/icons-128 "$(share)/limn/weights/"
+	cp -R tokenizer/clip tokenizer/icons-128 "$(share)/limn/tokenizer/"
 	chmod -R u=rwX,go=rX "$(share)/limn"
 	install -d "$(share)/bash-completion/completions" "$(share)/zsh/site-functions" \
 		"$(share)/fish/vendor_completions.d"
 	$(LIMN) --generate-completion-script bash > "$(share)/bash-completion/completions/limn"
 	$(LIMN) --generate-completion-script zsh > "$(share)/zsh/site-functions/_limn"
 	$(LIMN) --generate-completion-script fish > "$(share)/fish/vendor_completions.d/limn.fish"
+	Tools/manual.py $(LIMN) "$(share)/man/man1"
 
 $(LIMN):
 	$(MAKE) build
@@ -142,8 +154,21 @@ $(LIMN):
 .PHONY: uninstall
 uninstall: ## remove what `make install` installed
 	rm -f "$(bin)/limn" "$(share)/bash-completion/completions/limn" "$(share)/zsh/site-functions/_limn" \
-		"$(share)/fish/vendor_completions.d/limn.fish"
+		"$(share)/fish/vendor_completions.d/limn.fish" "$(share)"/man/man1/limn.1 "$(share)"/man/man1/limn-*.1
 	rm -rf "$(share)/limn"
+
+.PHONY: deb
+deb: build ## build a Debian package in .build/deb
+	@Tools/setup.sh dpkg-dev binutils python3
+	rm -rf .build/deb
+	Tools/debian/build.sh .build/deb
+
+# Shows what lintian finds; only errors end the run.
+.PHONY: deb-test
+deb-test: deb ## try the Debian package in a fresh Debian system (as root)
+	@Tools/setup.sh debootstrap lintian
+	lintian --allow-root --display-info --fail-on error .build/deb/*.deb
+	Tools/debian/test.sh .build/deb/*.deb
 
 .PHONY: clean
 clean: ## remove what was built

@@ -40,6 +40,12 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
+        // Programs that show how the library is used; built with the tests.
+        .executableTarget(name: "FirstPicture", dependencies: ["Limn"], path: "Examples/FirstPicture"),
+        .executableTarget(
+            name: "ProgressAndCancelling", dependencies: ["Limn"], path: "Examples/ProgressAndCancelling"),
+        .executableTarget(name: "Records", dependencies: ["Limn"], path: "Examples/Records"),
+
         // Tests mirror Sources.
         .target(
             name: "TestSupport", dependencies: ["Checkpoints", "Tensors", "TestEnvironment"],

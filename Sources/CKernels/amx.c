@@ -14,9 +14,9 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#pragma clang attribute push(                                                                        \
+#pragma clang attribute push(                                                                         \
     __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,amx-tile,amx-bf16,amx-int8," \
-                          "fma,f16c,bmi,bmi2"))),                                                    \
+                          "fma,f16c,bmi,bmi2"))),                                                     \
     apply_to = function)
 #include "operations/table.h"
 #pragma clang attribute pop

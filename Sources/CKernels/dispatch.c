@@ -26,7 +26,10 @@ static bool runs_here(const limn_kernels *kernels) {
 const limn_kernels *limn_kernels_at(long index) {
     static const limn_kernels *const fastest_first[] = {
 #if defined(__x86_64__)
-        &limn_kernels_amx, &limn_kernels_avx512bf16, &limn_kernels_avx512, &limn_kernels_avx2,
+        &limn_kernels_amx,
+        &limn_kernels_avx512bf16,
+        &limn_kernels_avx512,
+        &limn_kernels_avx2,
 #elif defined(__aarch64__)
         &limn_kernels_neon,
 #endif
@@ -116,8 +119,9 @@ static limn_convolution subpixel_part(const limn_kernels *kernels, const limn_co
     small.pad_top = 1 - lower, small.pad_left = 1 - right;
     small.spread = 2;
     small.weights = (const char *)c->weights
-        + part * limn_packed_bytes(kernels, c->element, c->out_channels, c->channels[0] + c->channels[1], 4,
-                                   c->activation);
+        + part
+            * limn_packed_bytes(kernels, c->element, c->out_channels, c->channels[0] + c->channels[1], 4,
+                                c->activation);
     small.output = (char *)c->output
         + (lower * c->out_width + right) * c->out_channels * (long)element_bytes(c->output_element);
     if (c->residual) small.residual = c->residual + (lower * c->out_width + right) * c->out_channels;
@@ -206,16 +210,16 @@ void limn_attention_task(const limn_kernels *kernels, const limn_attention *a, l
     kernels->attention_task[a->element](a, task, scratch);
 }
 
-void limn_transpose_values_task(limn_element element, const void *values, long stride, long heads, long dim,
-                                long keys, void *out, long task) {
+void limn_transpose_values_task(limn_element element, const void *values, long stride, long heads, long dim, long keys,
+                                void *out, long task) {
     const long b = task / heads, h = task % heads, from = b * keys * stride + h * dim;
     const long row = ceil_div(keys, unit_values(element)) * unit_values(element), to = task * dim * row;
     enum { BLOCK = 16 };  // a tile of cache lines read and written whole
-#define TRANSPOSE(type)                                                                                        \
-    for (long k0 = 0; k0 < keys; k0 += BLOCK)                                                                  \
-        for (long d0 = 0; d0 < dim; d0 += BLOCK)                                                               \
-            for (long d = d0; d < min_long(d0 + BLOCK, dim); d++)                                              \
-                for (long k = k0; k < min_long(k0 + BLOCK, keys); k++)                                         \
+#define TRANSPOSE(type)                                                \
+    for (long k0 = 0; k0 < keys; k0 += BLOCK)                          \
+        for (long d0 = 0; d0 < dim; d0 += BLOCK)                       \
+            for (long d = d0; d < min_long(d0 + BLOCK, dim); d++)      \
+                for (long k = k0; k < min_long(k0 + BLOCK, keys); k++) \
                     ((type *)out)[to + d * row + k] = ((const type *)values)[from + k * stride + d];
     if (element == LIMN_F32) {
         TRANSPOSE(float)
@@ -270,9 +274,8 @@ void limn_group_norm_apply_task(const limn_kernels *kernels, const limn_group_no
     kernels->group_norm_apply_task(g, task);
 }
 
-void limn_layer_norm(const limn_kernels *kernels, const float *x, const float *weight, const float *bias,
-                     float epsilon, long channels, long first, long last, limn_element output_element,
-                     void *output) {
+void limn_layer_norm(const limn_kernels *kernels, const float *x, const float *weight, const float *bias, float epsilon,
+                     long channels, long first, long last, limn_element output_element, void *output) {
     kernels->layer_norm(x, weight, bias, epsilon, channels, first, last, output_element, output);
 }
 

@@ -30,9 +30,9 @@ bool limn_stored_is_finite(limn_stored stored, const void *x, long count) {
     const char *bytes = x;
     for (long start = 0; start < count; start += BLOCK) {
         long length = count - start < BLOCK ? count - start : BLOCK;
-        int found = stored == LIMN_STORED_F32   ? special_32(bytes + 4 * start, length)
-                    : stored == LIMN_STORED_F16 ? special_16(bytes + 2 * start, length, 0x7C00)
-                                                : special_16(bytes + 2 * start, length, 0x7F80);
+        int found = stored == LIMN_STORED_F32 ? special_32(bytes + 4 * start, length)
+            : stored == LIMN_STORED_F16       ? special_16(bytes + 2 * start, length, 0x7C00)
+                                              : special_16(bytes + 2 * start, length, 0x7F80);
         if (found) return false;
     }
     return true;

@@ -22,17 +22,16 @@ struct limn_kernels {
     size_t (*scratch_convolution_bf16)(const limn_convolution *);
     void (*group_norm_statistics_task)(const limn_group_norm *, long task);
     void (*group_norm_apply_task)(const limn_group_norm *, long task);
-    void (*layer_norm)(const float *x, const float *weight, const float *bias, float epsilon, long channels,
-                       long first, long last, limn_element output_element, void *output);
+    void (*layer_norm)(const float *x, const float *weight, const float *bias, float epsilon, long channels, long first,
+                       long last, limn_element output_element, void *output);
     void (*rms_norm)(const float *x, const float *weight, float epsilon, long channels, long first, long last,
                      limn_element output_element, void *output);
     void (*silu)(const float *x, long count, float *output);
     void (*gate_rows)(const float *x, long channels, long first, long last, limn_element, void *output);
     void (*rectify_rows)(const float *x, long channels, long first, long last, limn_element, void *output);
     void (*stored_to_f32)(limn_stored stored, const void *x, long count, float *output);
-    void (*rows_to_bf16)(const float *x, long channels, const float *second, long second_channels,
-                       long first, long last,
-                         uint16_t *output);
+    void (*rows_to_bf16)(const float *x, long channels, const float *second, long second_channels, long first,
+                         long last, uint16_t *output);
     void (*rows_to_int8)(limn_element, const void *x, long channels, long first, long last, uint8_t *output,
                          float *scales);
 };
@@ -48,13 +47,13 @@ extern const limn_kernels limn_kernels_neon;
 
 // How operations are cut into tasks; shared by all instruction sets.
 enum {
-    ROWS_PER_TASK = 96,      // output rows of a product task: a multiple of the 6-row microkernel
-    ROWS_PER_TILE_TASK = 256,  // where tiles do it: more, for the weights must come from further than they are used
-    QUERY_PANELS = 4,        // panels of queries in a task of attention through tiles
-    PANELS_PER_TASK = 5,     // at most
-    KEYS_PER_BLOCK = 128,    // attention: keys between two updates of the running softmax
-    NORM_ROWS = 64,          // rows of a group-norm task
-    COMBINED_ROWS = 2048,    // rows of a task of a norm whose sources all come with statistics
+    ROWS_PER_TASK = 96,         // output rows of a product task: a multiple of the 6-row microkernel
+    ROWS_PER_TILE_TASK = 256,   // where tiles do it: more, for the weights must come from further than they are used
+    QUERY_PANELS = 4,           // panels of queries in a task of attention through tiles
+    PANELS_PER_TASK = 5,        // at most
+    KEYS_PER_BLOCK = 128,       // attention: keys between two updates of the running softmax
+    NORM_ROWS = 64,             // rows of a group-norm task
+    COMBINED_ROWS = 2048,       // rows of a task of a norm whose sources all come with statistics
     STREAMED_BYTES = 32 << 20,  // outputs of so many bytes are written past the cache
 };
 extern const float limn_zeros[LIMN_MAX_CHANNELS];

@@ -7,6 +7,6 @@ void limn_add_product(long rows, long columns, long depth, float scale, const fl
                       float keep, float *result) {
     // One thread: the same additions in the same order on every run.
     openblas_set_num_threads(1);
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)rows, (int)columns, (int)depth, scale, left,
-                (int)depth, right, (int)columns, keep, result, (int)columns);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)rows, (int)columns, (int)depth, scale, left, (int)depth,
+                right, (int)columns, keep, result, (int)columns);
 }

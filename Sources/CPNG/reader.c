@@ -16,7 +16,7 @@ struct cpng_reader {
     jmp_buf on_error;
     size_t memory_left;
     png_textp texts;
-    uint8_t *bytes; // of a picture in memory
+    uint8_t *bytes;  // of a picture in memory
     int passes;
     cpng_failure failure;
     int error_number;
@@ -85,16 +85,16 @@ static void release(png_structp png, png_voidp pointer) {
 
 static bool create(cpng_reader *reader) {
     if (setjmp(reader->on_error)) return false;
-    reader->png = png_create_read_struct_2(
-        PNG_LIBPNG_VER_STRING, reader, on_error, on_warning, reader, allocate, release);
+    reader->png =
+        png_create_read_struct_2(PNG_LIBPNG_VER_STRING, reader, on_error, on_warning, reader, allocate, release);
     if (!reader->png) return false;
     reader->info = png_create_info_struct(reader->png);
     if (!reader->info) return false;
     png_set_read_fn(reader->png, reader, read_bytes);
     // A wrong CRC is always an error: a skipped tRNS chunk would silently change the picture.
     png_set_crc_action(reader->png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
-    png_set_user_limits(reader->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX); // the caller checks the size
-    png_set_chunk_malloc_max(reader->png, reader->memory_left);         // ends an inflating text early
+    png_set_user_limits(reader->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);  // the caller checks the size
+    png_set_chunk_malloc_max(reader->png, reader->memory_left);          // ends an inflating text early
     png_set_chunk_cache_max(reader->png, 0);
     // Leaves IHDR, PLTE, tRNS, IDAT and IEND, and either the texts or what goes with the pixels, as it is: libpng drops
     // Exif data that begins with its name, as some programs write it.
@@ -161,10 +161,10 @@ bool cpng_reader_read_header(cpng_reader *reader, cpng_header *header) {
     png_structp png = reader->png;
     png_infop info = reader->info;
     png_read_info(png, info);
-    png_set_expand(png);   // palette → RGB, 1/2/4 bits → 8, tRNS → alpha
-    png_set_strip_16(png); // the high byte, as Pillow takes it
-    if (png_get_color_type(png, info) == PNG_COLOR_TYPE_GRAY_ALPHA ||
-        (png_get_color_type(png, info) == PNG_COLOR_TYPE_GRAY && png_get_valid(png, info, PNG_INFO_tRNS))) {
+    png_set_expand(png);    // palette → RGB, 1/2/4 bits → 8, tRNS → alpha
+    png_set_strip_16(png);  // the high byte, as Pillow takes it
+    if (png_get_color_type(png, info) == PNG_COLOR_TYPE_GRAY_ALPHA
+        || (png_get_color_type(png, info) == PNG_COLOR_TYPE_GRAY && png_get_valid(png, info, PNG_INFO_tRNS))) {
         png_set_gray_to_rgb(png);
     }
     reader->passes = png_set_interlace_handling(png);

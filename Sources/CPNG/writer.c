@@ -55,9 +55,8 @@ static bool create(cpng_writer *writer, uint32_t width, int32_t channels, int32_
     if (!writer->info) return false;
     png_set_write_fn(writer->png, writer, append_bytes, flush_nothing);
     int colour = channels == 1 ? PNG_COLOR_TYPE_GRAY : channels == 3 ? PNG_COLOR_TYPE_RGB : PNG_COLOR_TYPE_RGB_ALPHA;
-    png_set_IHDR(
-        writer->png, writer->info, width, writer->height, 8, colour, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
-        PNG_FILTER_TYPE_DEFAULT);
+    png_set_IHDR(writer->png, writer->info, width, writer->height, 8, colour, PNG_INTERLACE_NONE,
+                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     // All said outright, so that the bytes do not depend on libpng's defaults.
     png_set_compression_level(writer->png, compression_level);
     png_set_compression_mem_level(writer->png, 8);

@@ -29,8 +29,8 @@ csp_model *csp_open(const void *bytes, size_t count, bool *lacks_memory, char *m
     *lacks_memory = false;
     try {
         auto model = std::make_unique<csp_model>();
-        const auto status = model->processor.LoadFromSerializedProto(
-            std::string_view(static_cast<const char *>(bytes), count));
+        const auto status =
+            model->processor.LoadFromSerializedProto(std::string_view(static_cast<const char *>(bytes), count));
         if (status.ok()) return model.release();
         report(message, capacity, status.ToString().c_str());
     } catch (const std::bad_alloc &) {

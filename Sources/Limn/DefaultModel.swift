@@ -15,8 +15,8 @@ public enum DefaultModel {
     /// - Throws: `LimnError` that says where was looked and what to do
     public static func locate() throws -> String {
         if let named = ProcessInfo.processInfo.environment[environmentVariable], !named.isEmpty { return named }
-        if let found = SharedFolder.find(name, holding: "unet") { return found }
-        let candidates = SharedFolder.candidates(name, programFolder: SharedFolder.programFolder)
+        if let found = SharedFolder.find("weights/\(name)", holding: "unet") { return found }
+        let candidates = SharedFolder.candidates("weights/\(name)", programFolder: SharedFolder.programFolder)
         throw LimnError(
             "the model that comes with limn was not found; looked for \(candidates.first ?? "") and for "
                 + "weights/\(name) in the folders above the program and in the current one.\n"

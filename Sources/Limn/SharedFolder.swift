@@ -3,25 +3,27 @@ import Glibc
 
 /// The folders that come with Limn: weights and tokenizers, looked for around the running program.
 package enum SharedFolder {
-    /// Where a folder may lie, the likeliest first: `../share/limn/weights` beside the program's folder, where
-    /// `make install` puts it; `weights` in one of the folders above the program, as in a clone of the repository; and
-    /// in the current folder.
+    /// The paths where a folder may lie, in the order in which they are tried: below `../share/limn` next to the
+    /// program's folder, where `make install` puts it; in the folders above the program, as in a clone of the
+    /// repository; and in the current folder.
+    ///
+    /// - Parameter name: the folder's path in the repository, such as `weights/icons-128`
     package static func candidates(_ name: String, programFolder: String?) -> [String] {
         var result: [String] = []
         if let programFolder {
             var folder = programFolder[...]
             if let slash = folder.lastIndex(of: "/") {
-                result.append("\(folder[..<slash])/share/limn/weights/\(name)")
+                result.append("\(folder[..<slash])/share/limn/\(name)")
             }
             while let slash = folder.lastIndex(of: "/") {
-                result.append("\(folder)/weights/\(name)")
+                result.append("\(folder)/\(name)")
                 folder = folder[..<slash]
             }
         }
-        return result + ["weights/\(name)"]
+        return result + [name]
     }
 
-    /// The first of the candidates that holds a file or folder of this name; nil if none does.
+    /// The first of the candidates that contains `file`, which may be a folder; nil if none does.
     static func find(_ name: String, holding file: String) -> String? {
         candidates(name, programFolder: programFolder).first {
             FileManager.default.fileExists(atPath: $0 + "/" + file)

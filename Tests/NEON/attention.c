@@ -23,10 +23,22 @@ static void check(const limn_kernels *kernels, attention_case a) {
     for (long task = a.batch * a.heads; task-- > 0;)
         limn_transpose_values_task(LIMN_F32, value, key_stride, a.heads, a.dim, a.keys, transposed, task);
     float *output = reserve(sizeof(float) * (size_t)(a.batch * a.queries * width));
-    const limn_attention attention = {
-        .element = LIMN_F32, .query = query, .key = key, .values = transposed, .query_stride = query_stride,
-        .key_stride = key_stride, .batch = a.batch, .heads = a.heads, .dim = a.dim, .queries = a.queries,
-        .keys = a.keys, .scale = scale, .causal = a.causal, .output = output, .bias = bias, .key_bias = hiding};
+    const limn_attention attention = {.element = LIMN_F32,
+                                      .query = query,
+                                      .key = key,
+                                      .values = transposed,
+                                      .query_stride = query_stride,
+                                      .key_stride = key_stride,
+                                      .batch = a.batch,
+                                      .heads = a.heads,
+                                      .dim = a.dim,
+                                      .queries = a.queries,
+                                      .keys = a.keys,
+                                      .scale = scale,
+                                      .causal = a.causal,
+                                      .output = output,
+                                      .bias = bias,
+                                      .key_bias = hiding};
     void *scratch = reserve(limn_attention_scratch(kernels, &attention));
     for (long task = limn_attention_tasks(kernels, &attention); task-- > 0;)
         limn_attention_task(kernels, &attention, task, scratch);
@@ -83,14 +95,26 @@ static void check_transposition(long batch, long heads, long dim, long keys) {
 void check_attention(const limn_kernels *kernels) {
     begin(kernels, "attention");
     for (long i = 0; i < 150; i++)
-        check(kernels, (attention_case){
-            .batch = ANY(1, 1, 2), .heads = ANY(1, 2, 3), .dim = ANY(1, 2, 5, 8, 33, 40, 64, 130),
-            .queries = ANY(1, 3, 15, 16, 17, 40, 65), .keys = ANY(1, 2, 3, 77, 127, 128, 129, 300),
-            .causal = ANY(0, 0, 1), .biased = ANY(0, 0, 1), .hidden = ANY(0, 0, 1), .deviation = 1});
+        check(kernels,
+              (attention_case){.batch = ANY(1, 1, 2),
+                               .heads = ANY(1, 2, 3),
+                               .dim = ANY(1, 2, 5, 8, 33, 40, 64, 130),
+                               .queries = ANY(1, 3, 15, 16, 17, 40, 65),
+                               .keys = ANY(1, 2, 3, 77, 127, 128, 129, 300),
+                               .causal = ANY(0, 0, 1),
+                               .biased = ANY(0, 0, 1),
+                               .hidden = ANY(0, 0, 1),
+                               .deviation = 1});
     // Scores far apart: the running maximum moves.
     for (long i = 0; i < 20; i++)
-        check(kernels, (attention_case){.batch = 1, .heads = 2, .dim = 40, .queries = 33, .keys = ANY(77, 300),
-                                        .causal = ANY(0, 1), .deviation = 5});
+        check(kernels,
+              (attention_case){.batch = 1,
+                               .heads = 2,
+                               .dim = 40,
+                               .queries = 33,
+                               .keys = ANY(77, 300),
+                               .causal = ANY(0, 1),
+                               .deviation = 5});
     for (long keys = 1; keys < 40; keys += 6) check_transposition(2, 3, 2 + 4 * (keys % 5), keys);
     end();
 }

@@ -29,12 +29,18 @@ static float *block_statistics(const float *x, long batch, long pixels, long cha
 static void check_group_norm(const limn_kernels *kernels, group_norm_case n) {
     const long channels = n.channels[0] + n.channels[1], width = channels / n.groups;
     const long count = n.batch * n.pixels * channels;
-    limn_group_norm g = {
-        .channels = {n.channels[0], n.channels[1]}, .batch = n.batch, .pixels = n.pixels, .groups = n.groups,
-        .epsilon = 1e-5f, .weight = values(channels, 1), .bias = values(channels, 1),
-        .modulation = n.modulated ? values(n.batch * 2 * channels, 1) : NULL, .silu = n.silu,
-        .affine = reserve(sizeof(float) * (size_t)(n.batch * 2 * channels)), .output_element = n.element,
-        .output = reserve((size_t)count * (n.element == LIMN_F32 ? 4 : 2))};
+    limn_group_norm g = {.channels = {n.channels[0], n.channels[1]},
+                         .batch = n.batch,
+                         .pixels = n.pixels,
+                         .groups = n.groups,
+                         .epsilon = 1e-5f,
+                         .weight = values(channels, 1),
+                         .bias = values(channels, 1),
+                         .modulation = n.modulated ? values(n.batch * 2 * channels, 1) : NULL,
+                         .silu = n.silu,
+                         .affine = reserve(sizeof(float) * (size_t)(n.batch * 2 * channels)),
+                         .output_element = n.element,
+                         .output = reserve((size_t)count * (n.element == LIMN_F32 ? 4 : 2))};
     for (int s = 0; s < 2; s++) {
         if (n.channels[s] == 0) continue;
         float *x = values(n.batch * n.pixels * n.channels[s], 1);
@@ -48,9 +54,9 @@ static void check_group_norm(const limn_kernels *kernels, group_norm_case n) {
     limn_group_norm_finish(&g);
     for (long task = limn_group_norm_apply_tasks(&g); task-- > 0;) limn_group_norm_apply_task(kernels, &g, task);
 
-#define AT(b, p, c)                                                                             \
-    ((c) < n.channels[0] ? g.source[0][((b) * n.pixels + (p)) * n.channels[0] + (c)]            \
-                         : g.source[1][((b) * n.pixels + (p)) * n.channels[1] + (c) - n.channels[0]])
+#define AT(b, p, c)                                                                  \
+    ((c) < n.channels[0] ? g.source[0][(n.pixels * (b) + (p)) * n.channels[0] + (c)] \
+                         : g.source[1][(n.pixels * (b) + (p)) * n.channels[1] - n.channels[0] + (c)])
     double *expected = reserve(sizeof(double) * (size_t)count);
     for (long b = 0; b < n.batch; b++)
         for (long group = 0; group < n.groups; group++) {
@@ -109,14 +115,18 @@ static void check_row_norms(const limn_kernels *kernels, long rows, long channel
 void check_norms(const limn_kernels *kernels) {
     begin(kernels, "group norm");
     static const long layouts[][3] = {
-        {1, 0, 1}, {3, 0, 3}, {7, 0, 1}, {30, 0, 5}, {31, 0, 31}, {64, 0, 32}, {100, 0, 4}, {130, 0, 13}, {3, 5, 4},
-        {1, 2, 1}, {7, 9, 2}, {16, 16, 8}, {31, 33, 32}, {64, 32, 32}, {17, 15, 4}, {65, 63, 2}, {20, 1, 3},
-        {48, 16, 1},
+        {1, 0, 1},    {3, 0, 3},    {7, 0, 1},   {30, 0, 5},  {31, 0, 31}, {64, 0, 32},
+        {100, 0, 4},  {130, 0, 13}, {3, 5, 4},   {1, 2, 1},   {7, 9, 2},   {16, 16, 8},
+        {31, 33, 32}, {64, 32, 32}, {17, 15, 4}, {65, 63, 2}, {20, 1, 3},  {48, 16, 1},
     };
     for (long i = 0; i < 6 * COUNT(layouts); i++) {
         const long *layout = layouts[i % COUNT(layouts)];
-        group_norm_case n = {.batch = ANY(1, 2, 3), .channels = {layout[0], layout[1]}, .groups = layout[2],
-                             .silu = ANY(0, 1), .modulated = ANY(0, 1), .has_statistics = ANY(0, 0, 1),
+        group_norm_case n = {.batch = ANY(1, 2, 3),
+                             .channels = {layout[0], layout[1]},
+                             .groups = layout[2],
+                             .silu = ANY(0, 1),
+                             .modulated = ANY(0, 1),
+                             .has_statistics = ANY(0, 0, 1),
                              .pixels = ANY(1, 2, 3, 63, 64, 65, 130, 200) + (layout[0] == layout[2] ? 10 : 0)};
         if (n.has_statistics) n.pixels = ANY(32, 64, 2048, 2080);
         n.element = (layout[0] + layout[1]) % 2 == 0 && ANY(0, 1) ? LIMN_BF16 : LIMN_F32;

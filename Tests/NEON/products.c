@@ -14,7 +14,11 @@ static weight any_weight(long out, long in, long taps, limn_activation activatio
     const long rows = activation == LIMN_ACTIVATION_GEGLU ? 2 * out : out;
     // Parts of as many rows each, in formats of their own.
     const long parts = rows % 6 == 0 ? ANY(1, 2, 3) : rows % 2 == 0 ? ANY(1, 2) : 1;
-    weight w = {.stored = {.part_rows = rows / parts, .out = out, .in = in, .taps = taps, .activation = activation,
+    weight w = {.stored = {.part_rows = rows / parts,
+                           .out = out,
+                           .in = in,
+                           .taps = taps,
+                           .activation = activation,
                            .algorithm = algorithm},
                 .exact = reserve(sizeof(double) * (size_t)(rows * in * taps))};
     const float deviation = 1 / __builtin_sqrtf((float)(in * taps));
@@ -91,8 +95,10 @@ static double *expected(const limn_convolution *c, const double *w) {
                 const long at = (b * pixels + p) * columns + o;
                 double value = sums[0] + (c->batch_bias ? c->batch_bias[b * columns + o] : 0);
                 const double residual = c->residual ? c->residual[at] : 0;
-                if (c->activation == LIMN_ACTIVATION_RELU) value = activate(c->activation, value + residual, 0);
-                else value = activate(c->activation, value, sums[1]) + residual;
+                if (c->activation == LIMN_ACTIVATION_RELU)
+                    value = activate(c->activation, value + residual, 0);
+                else
+                    value = activate(c->activation, value, sums[1]) + residual;
                 result[at] = value;
             }
     return result;
@@ -114,10 +120,10 @@ static void check(const limn_kernels *kernels, limn_convolution c, double bound)
     expect_near(as_floats(c.output_element, c.output, count), expected(&c, w.exact), count,
                 bound_of(c.output_element, bound),
                 "%ld×%ld×%ld×(%ld, %ld) resized %ld×%ld out %ld kernel %ld×%ld stride %ld pads %ld %ld activation %d "
-                "bias %d %d residual %d algorithm %d element %d", c.batch, c.in_height, c.in_width, c.channels[0],
-                c.channels[1], c.resized_height, c.resized_width, c.out_channels, c.kernel_height, c.kernel_width,
-                c.stride, c.pad_top, c.pad_left, c.activation, c.bias != NULL, c.batch_bias != NULL,
-                c.residual != NULL, c.algorithm, c.output_element);
+                "bias %d %d residual %d algorithm %d element %d",
+                c.batch, c.in_height, c.in_width, c.channels[0], c.channels[1], c.resized_height, c.resized_width,
+                c.out_channels, c.kernel_height, c.kernel_width, c.stride, c.pad_top, c.pad_left, c.activation,
+                c.bias != NULL, c.batch_bias != NULL, c.residual != NULL, c.algorithm, c.output_element);
     // A picture's bits do not depend on how many others there are.
     limn_convolution last = c;
     const long before = c.batch - 1;
@@ -130,7 +136,8 @@ static void check(const limn_kernels *kernels, limn_convolution c, double bound)
     last.output = reserve((size_t)(pixels * c.out_channels * size));
     run(kernels, &last);
     expect(memcmp(last.output, (char *)c.output + before * pixels * c.out_channels * size,
-                  (size_t)(pixels * c.out_channels * size)) == 0,
+                  (size_t)(pixels * c.out_channels * size))
+               == 0,
            "a picture alone differs from the last of %ld, %ld pixels, %ld → %ld", c.batch, pixels, in, c.out_channels);
     release_all("a product");
 }
@@ -139,11 +146,22 @@ void check_linear(const limn_kernels *kernels) {
     begin(kernels, "linear");
     for (long i = 0; i < 240; i++) {
         const long pixels = ANY(1, 2, 5, 6, 7, 8, 13, 40, 95, 97, 200), in = ANY(1, 3, 16, 33, 64, 130, 385, 800);
-        limn_convolution c = {
-            .algorithm = LIMN_DIRECT, .element = LIMN_F32, .channels = {in, 0}, .batch = ANY(1, 2, 3), .in_height = 1,
-            .in_width = pixels, .resized_height = 1, .resized_width = pixels, .kernel_height = 1, .kernel_width = 1,
-            .stride = 1, .out_height = 1, .out_width = pixels, .out_channels = ANY(1, 3, 12, 15, 16, 17, 33, 66, 130),
-            .spread = 1, .activation = (limn_activation)(i % 6)};
+        limn_convolution c = {.algorithm = LIMN_DIRECT,
+                              .element = LIMN_F32,
+                              .channels = {in, 0},
+                              .batch = ANY(1, 2, 3),
+                              .in_height = 1,
+                              .in_width = pixels,
+                              .resized_height = 1,
+                              .resized_width = pixels,
+                              .kernel_height = 1,
+                              .kernel_width = 1,
+                              .stride = 1,
+                              .out_height = 1,
+                              .out_width = pixels,
+                              .out_channels = ANY(1, 3, 12, 15, 16, 17, 33, 66, 130),
+                              .spread = 1,
+                              .activation = (limn_activation)(i % 6)};
         // Rows of bfloat16 hold an even number of values.
         c.output_element = c.out_channels % 2 == 0 && ANY(0, 0, 1) ? LIMN_BF16 : LIMN_F32;
         check(kernels, c, 2e-6);
@@ -153,11 +171,19 @@ void check_linear(const limn_kernels *kernels) {
 
 // One that suits the algorithm; every option is drawn.
 static limn_convolution any_convolution(limn_algorithm algorithm) {
-    limn_convolution c = {.algorithm = algorithm, .element = LIMN_F32, .batch = ANY(1, 1, 2, 3), .spread = 1,
-                          .in_height = ANY(1, 2, 3, 5, 8, 11), .in_width = ANY(1, 2, 3, 4, 7, 13),
+    limn_convolution c = {.algorithm = algorithm,
+                          .element = LIMN_F32,
+                          .batch = ANY(1, 1, 2, 3),
+                          .spread = 1,
+                          .in_height = ANY(1, 2, 3, 5, 8, 11),
+                          .in_width = ANY(1, 2, 3, 4, 7, 13),
                           .channels = {ANY(1, 3, 4, 8, 17, 33, 70), ANY(0, 0, 1, 6, 31)},
                           .out_channels = ANY(1, 3, 4, 15, 16, 18, 35, 66),
-                          .kernel_height = 3, .kernel_width = 3, .stride = 1, .pad_top = 1, .pad_left = 1,
+                          .kernel_height = 3,
+                          .kernel_width = 3,
+                          .stride = 1,
+                          .pad_top = 1,
+                          .pad_left = 1,
                           .activation = (limn_activation)ANY(LIMN_ACTIVATION_NONE, LIMN_ACTIVATION_NONE,
                                                              LIMN_ACTIVATION_SILU, LIMN_ACTIVATION_GELU,
                                                              LIMN_ACTIVATION_QUICK_GELU, LIMN_ACTIVATION_RELU)};

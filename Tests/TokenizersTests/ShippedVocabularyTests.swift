@@ -1,9 +1,10 @@
+import Foundation
 import TestSupport
 import Testing
 
 @testable import Tokenizers
 
-/// CLIP's vocabulary, which comes with Limn for checkpoints in single files.
+/// The tokenizers that come with Limn: CLIP's vocabulary, for checkpoints in single files, and the default model's.
 @Suite struct ShippedVocabularyTests {
     /// Ids as transformers 5.23 gives them with the same files.
     @Test(arguments: [
@@ -24,9 +25,22 @@ import Testing
         ),
     ])
     func textsAreReadAsCLIPDoes(_ text: String, _ ids: [Int]) throws {
-        let folder = Fixtures.path("../../weights/clip-tokenizer")
+        let folder = Fixtures.repository + "/tokenizer/clip"
         let tokens = try TokenizerLoader.load(folder: folder, maximumLength: 77).encode(text)
         #expect(Array(tokens.ids.prefix(tokens.tokenCount)) == ids)
         #expect(tokens.ids.count == 77)
+    }
+
+    /// A model's folder is complete by itself, so that other programs load it; `tokenizer` holds a copy.
+    @Test func theDefaultModelHasTheTokenizerThatComesWithLimn() throws {
+        let manager = FileManager.default
+        let own = Fixtures.repository + "/tokenizer/icons-128"
+        let model = Fixtures.repository + "/weights/icons-128/tokenizer"
+        let names = try manager.contentsOfDirectory(atPath: model)
+        #expect(Set(try manager.contentsOfDirectory(atPath: own)) == Set(names + ["README.md"]))
+        for name in names {
+            #expect(manager.contentsEqual(atPath: "\(own)/\(name)", andPath: "\(model)/\(name)"), "\(name)")
+        }
+        #expect(try TokenizerLoader.load(folder: own).vocabularySize == 10000)
     }
 }

@@ -105,10 +105,10 @@ enum { LIMN_MAX_CHANNELS = 16384, LIMN_MAX_TAPS = 49 };
 // product kernel follows one pointer a row and tap.
 typedef struct {
     limn_algorithm algorithm;
-    limn_element element;    // of sources and weights
-    const float *row_scales; // of 8-bit integers: what a step of each row's values is worth
-    const void *source[2];   // concatenated along the channels; the second may be NULL with 0 channels
-    long channels[2];        // bfloat16 takes one source only
+    limn_element element;     // of sources and weights
+    const float *row_scales;  // of 8-bit integers: what a step of each row's values is worth
+    const void *source[2];    // concatenated along the channels; the second may be NULL with 0 channels
+    long channels[2];         // bfloat16 takes one source only
     long batch, in_height, in_width;
     long resized_height, resized_width;  // nearest-neighbour resize before the convolution; = in_* for none
     long kernel_height, kernel_width, stride, pad_top, pad_left;
@@ -160,8 +160,8 @@ size_t limn_attention_scratch(const limn_kernels *kernels, const limn_attention 
 void limn_attention_task(const limn_kernels *kernels, const limn_attention *a, long task, void *scratch);
 
 // [batch, keys, heads·dim] rows of `stride` → [batch, heads, dim, keys]; tasks = batch · heads.
-void limn_transpose_values_task(limn_element element, const void *values, long stride, long heads, long dim,
-                                long keys, void *out, long task);
+void limn_transpose_values_task(limn_element element, const void *values, long stride, long heads, long dim, long keys,
+                                void *out, long task);
 
 // ---- Normalisation --------------------------------------------------------------------------------------------
 
@@ -180,7 +180,7 @@ typedef struct {
     double *partials;  // limn_group_norm_partials() doubles
     float *affine;     // [batch, 2, channels]: scale and shift
     limn_element output_element;
-    void *output;      // [batch, pixels, channels]
+    void *output;  // [batch, pixels, channels]
 } limn_group_norm;
 
 long limn_group_norm_statistics_tasks(const limn_group_norm *g);
@@ -191,9 +191,8 @@ void limn_group_norm_finish(const limn_group_norm *g);
 void limn_group_norm_apply_task(const limn_kernels *kernels, const limn_group_norm *g, long task);
 
 // Layer normalisation of rows [first, last) of [rows, channels].
-void limn_layer_norm(const limn_kernels *kernels, const float *x, const float *weight, const float *bias,
-                     float epsilon, long channels, long first, long last, limn_element output_element,
-                     void *output);
+void limn_layer_norm(const limn_kernels *kernels, const float *x, const float *weight, const float *bias, float epsilon,
+                     long channels, long first, long last, limn_element output_element, void *output);
 
 // Root mean square normalisation of rows [first, last) of [rows, channels]: x / √(mean x² + ε) · weight.
 void limn_rms_norm(const limn_kernels *kernels, const float *x, const float *weight, float epsilon, long channels,

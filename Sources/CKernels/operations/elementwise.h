@@ -8,9 +8,8 @@ static void silu_array(const float *x, long count, float *output) {
     if (i < count) store_part(output + i, silu(load_part(x + i, count - i)), count - i);
 }
 
-static void rows_to_bf16(const float *x, long channels, const float *second, long second_channels,
-                       long first, long last,
-                         uint16_t *output) {
+static void rows_to_bf16(const float *x, long channels, const float *second, long second_channels, long first,
+                         long last, uint16_t *output) {
     const long together = channels + second_channels, stride = (together + 1) / 2 * 2;
     for (long row = first; row < last; row++) {
         uint16_t *to = output + row * stride;

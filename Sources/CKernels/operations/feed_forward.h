@@ -22,7 +22,8 @@ static void rms_norm(const float *x, const float *weight, float epsilon, long ch
         for (long c = 0; c < whole; c += LANES)
             store_element(output_element, output, out + c, load(in + c) * scale * load(weight + c));
         if (part)
-            store_element_part(output_element, output, out + whole, rest * scale * load_part(weight + whole, part), part);
+            store_element_part(output_element, output, out + whole, rest * scale * load_part(weight + whole, part),
+                               part);
     }
 }
 

@@ -47,7 +47,7 @@ static void product_int8(long rows, const uint32_t *a, long units, const float *
             const long block = min_long(STEPS_TOGETHER, steps - first);
             float *sums = c + row * PANEL;
             for (long column = 0; column < PANEL; column += SQUARE)
-                tile_square_int8(a + row * units + first * TILE, units, block, row + TILE < rows,
+                tile_square_int8(a + row * units + first * TILE, units, block, (row + TILE < rows),
                                  b + first * TILE * PANEL + column, square_sums(sums + column * SQUARE), first > 0);
             if (first + block == steps)
                 scale_sums(sums, min_long(SQUARE, rows - row), row_scales + row, b + units * PANEL);

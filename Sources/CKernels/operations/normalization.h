@@ -113,8 +113,8 @@ static void group_norm_apply_task(const limn_group_norm *g, long task) {
     if (streams) finish_streaming();
 }
 
-static void layer_norm(const float *x, const float *weight, const float *bias, float epsilon, long channels,
-                       long first, long last, limn_element output_element, void *output) {
+static void layer_norm(const float *x, const float *weight, const float *bias, float epsilon, long channels, long first,
+                       long last, limn_element output_element, void *output) {
     const long whole = channels / LANES * LANES, part = channels - whole;
     for (long row = first; row < last; row++) {
         const float *in = x + row * channels;

@@ -89,9 +89,9 @@ static void gather_columns(const weight_row rows[PANEL], long first, long count,
             vf square[LANES];
             for (int i = 0; i < LANES; i++) {
                 const weight_row row = rows[n + i];
-                square[i] = !row.values      ? (vf){}
-                            : part == LANES ? load_stored(row.stored, row.values, first + j)
-                                            : load_stored_part(row.stored, row.values, first + j, part);
+                square[i] = !row.values ? (vf){}
+                    : part == LANES     ? load_stored(row.stored, row.values, first + j)
+                                        : load_stored_part(row.stored, row.values, first + j, part);
             }
             transpose_square(square);
             for (int i = 0; i < part; i++) store(columns + (j + i) * PANEL + n, square[i]);

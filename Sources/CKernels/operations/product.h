@@ -23,7 +23,7 @@ INLINE vf TYPED(multiply_add)(vf sum, UNIT a, vf b) {
 }
 
 INLINE void TYPED(product_rows)(int rows, const UNIT *const *a, long offset, long depth, const float *b, float *c,
-                         bool accumulate) {
+                                bool accumulate) {
     vf sum[MICRO_ROWS][VECTORS];
     const UNIT *from[MICRO_ROWS];
 #pragma clang loop unroll(full)

@@ -6,7 +6,7 @@
 
 enum {
     PARTS = 3,
-    SPLIT_UNITS = 128,  // depth between two stores of the sums, in units of two values
+    SPLIT_UNITS = 128,                  // depth between two stores of the sums, in units of two values
     SPLIT_STRIDE = SPLIT_UNITS + TILE,  // units from one part of a row to the next
     SPLIT_ROW = PARTS * SPLIT_STRIDE,
     SPLIT_STEP = 2 * TILE,  // values of a step of depth
@@ -70,11 +70,11 @@ static void split_columns(const float *rows, long count, float *to) {
 }
 
 // A row of tiles of a part times both columns' tiles in 6 and 7.
-#define MULTIPLY_PART(sum, tile, from, row)  \
-    do {                                     \
-        _tile_loadd(tile, from, (row) * 4);  \
-        _tile_dpbf16ps(sum, tile, 6);        \
-        _tile_dpbf16ps((sum) + 1, tile, 7);  \
+#define MULTIPLY_PART(sum, tile, from, row) \
+    do {                                    \
+        _tile_loadd(tile, from, 4 * (row)); \
+        _tile_dpbf16ps(sum, tile, 6);       \
+        _tile_dpbf16ps((sum) + 1, tile, 7); \
     } while (0)
 
 // c[2·16][2·16] (+)= a · b over `steps` of depth; with `pair` false, the second 16 rows are left out.

@@ -25,7 +25,7 @@
 #define VALUE float
 #define TASK_ROWS ROWS_PER_TASK
 // Where the sum of row i and column j lies among the finished ones.
-#define SUM_AT(i, j) ((i) * PANEL + (j))
+#define SUM_AT(i, j) (PANEL * (i) + (j))
 #include "product.h"
 #include "convolution.h"
 #include "winograd.h"
@@ -48,7 +48,7 @@
 #define TASK_QUERIES (QUERY_PANELS * PANEL)
 // Of up to 32 rows, in tiles of 16 × 16.
 #undef SUM_AT
-#define SUM_AT(i, j) ((((j) & ~31) << 5) + (((i) & ~15) << 5) + (((j) & 16) << 4) + (((i) & 15) << 4) + ((j) & 15))
+#define SUM_AT(i, j) (((~31 & (j)) << 5) + ((~15 & (i)) << 5) + ((16 & (j)) << 4) + ((15 & (i)) << 4) + (15 & (j)))
 #include "convolution.h"
 #include "tiles.h"
 #include "split_tiles.h"
@@ -92,21 +92,17 @@
 #define BF16_WINOGRAD(name) NULL
 #endif
 
-#define KERNEL_TABLE(label)                                                                      \
-    {                                                                                            \
-        .name = label, .panel = PANEL, .pictures_apart = PICTURES_APART,                         \
-        .task_rows = {ROWS_PER_TASK, TASK_ROWS, TASK_ROWS},                                      \
-        .task_queries = {PANEL, TASK_QUERIES},                                                   \
-        .convolution_task = {convolution_task_f32, BF16_TASK(convolution_task),                  \
-                             INT8_TASK(convolution_task)},                                       \
-        .winograd_task = {winograd_task_f32, BF16_WINOGRAD(winograd_task)},                      \
-        .attention_task = {attention_task_f32, BF16_TASK(attention_task)},                       \
-        .scratch_attention_bf16 = TILE_SCRATCH(attention),                                    \
-        .linear_task_f32 = TILE_TASK(linear_task_f32), .scratch_linear_f32 = TILE_SCRATCH(linear), \
-        .scratch_convolution_bf16 = TILE_SCRATCH(convolution),                                   \
-        .group_norm_statistics_task = group_norm_statistics_task,                                \
-        .group_norm_apply_task = group_norm_apply_task, .layer_norm = layer_norm,                \
-        .silu = silu_array, .stored_to_f32 = stored_to_f32, .pack_task = pack_task,              \
-        .rows_to_bf16 = rows_to_bf16, .rows_to_int8 = rows_to_int8,                              \
-        .rms_norm = rms_norm, .gate_rows = gate_rows, .rectify_rows = rectify_rows,              \
+#define KERNEL_TABLE(label)                                                                                       \
+    {                                                                                                             \
+        .name = label, .panel = PANEL, .pictures_apart = PICTURES_APART,                                          \
+        .task_rows = {ROWS_PER_TASK, TASK_ROWS, TASK_ROWS}, .task_queries = {PANEL, TASK_QUERIES},                \
+        .convolution_task = {convolution_task_f32, BF16_TASK(convolution_task), INT8_TASK(convolution_task)},     \
+        .winograd_task = {winograd_task_f32, BF16_WINOGRAD(winograd_task)},                                       \
+        .attention_task = {attention_task_f32, BF16_TASK(attention_task)},                                        \
+        .scratch_attention_bf16 = TILE_SCRATCH(attention), .linear_task_f32 = TILE_TASK(linear_task_f32),         \
+        .scratch_linear_f32 = TILE_SCRATCH(linear), .scratch_convolution_bf16 = TILE_SCRATCH(convolution),        \
+        .group_norm_statistics_task = group_norm_statistics_task, .group_norm_apply_task = group_norm_apply_task, \
+        .layer_norm = layer_norm, .silu = silu_array, .stored_to_f32 = stored_to_f32, .pack_task = pack_task,     \
+        .rows_to_bf16 = rows_to_bf16, .rows_to_int8 = rows_to_int8, .rms_norm = rms_norm, .gate_rows = gate_rows, \
+        .rectify_rows = rectify_rows,                                                                             \
     }

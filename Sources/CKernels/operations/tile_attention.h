@@ -142,13 +142,12 @@ static void attention_task_bf16(const limn_attention *a, long task, void *scratc
         take_rows(key + k0 * a->key_stride, a->key_stride, block, units, t.keys, t.depth + TILE, block_rows, t.depth);
         take_rows(values + k0, row, dim, block_units, t.values, VALUES_STRIDE, t.rows, block_depth);
         for (long p = 0; p < panels; p++) {
-            tile_product(block_rows / TILE, t.keys, t.depth + TILE, t.depth / TILE,
-                         t.query + p * t.depth * PANEL, t.scores, false);
+            tile_product(block_rows / TILE, t.keys, t.depth + TILE, t.depth / TILE, t.query + p * t.depth * PANEL,
+                         t.scores, false);
             if (a->bias || a->key_bias) add_attention_bias(a, b, head, first + p * PANEL, k0, block, t.scores);
             if (a->causal)
                 for (long k = 0; k < block; k++)
-                    for (long i = 0; i < PANEL && first + p * PANEL + i < k0 + k; i++)
-                        t.scores[k * PANEL + i] = -1e30f;
+                    for (long i = 0; i < PANEL && first + p * PANEL + i < k0 + k; i++) t.scores[k * PANEL + i] = -1e30f;
             update_tile_softmax(&t, p, block, k0 == 0);
             tile_product(t.rows / TILE, t.values, VALUES_STRIDE, block_depth / TILE, t.scores,
                          t.output + p * t.rows * PANEL, k0 > 0);

@@ -6,10 +6,10 @@
 #include "vector.h"
 
 enum {
-    TILE = 16,            // rows, and units of depth, of a tile
-    SQUARE = 2 * TILE,    // rows and columns of the sums that are held in tiles
+    TILE = 16,          // rows, and units of depth, of a tile
+    SQUARE = 2 * TILE,  // rows and columns of the sums that are held in tiles
     TILE_SIZE = TILE * TILE,
-    BLOCK_UNITS = 768,    // depth between two stores of the sums, at most; a multiple of TILE
+    BLOCK_UNITS = 768,  // depth between two stores of the sums, at most; a multiple of TILE
     MOST_SEGMENTS = BLOCK_UNITS / TILE,
     // Copied rows lie a cache line more apart, so that 16 of them do not share a set of the cache.
     GATHERED_STRIDE = BLOCK_UNITS + TILE,
@@ -67,12 +67,12 @@ INLINE void store_sums(bool pair, bool wide, tile_sums c) {
 
 // A tile of b. What is read `once` before it is needed again from further away is kept from driving a out of the
 // first-level cache.
-#define LOAD_WEIGHTS(tile, from, stride, once) \
-    do {                                       \
-        if (once)                              \
+#define LOAD_WEIGHTS(tile, from, stride, once)      \
+    do {                                            \
+        if (once)                                   \
             _tile_stream_loadd(tile, from, stride); \
-        else                                   \
-            _tile_loadd(tile, from, stride);   \
+        else                                        \
+            _tile_loadd(tile, from, stride);        \
     } while (0)
 
 // c (+)= a · b, over `segments` stretches of depth of `steps` tiles each. a holds the rows of every segment, the
@@ -133,7 +133,7 @@ typedef struct {
     float *last_weights;  // [panel of the task][PANEL / SQUARE][TILE][SQUARE]
     tile_rows *rows;      // [tile row][MOST_SEGMENTS]
     const uint32_t **pointers;
-    bool *has_pointers;   // [tile row]
+    bool *has_pointers;  // [tile row]
 } tile_convolution;
 
 static tile_convolution tile_convolution_lay_out(void *scratch, long panels) {
@@ -289,8 +289,8 @@ static void convolution_task_bf16(const limn_convolution *c, long task, void *sc
                     tile_part(pair, wide, t.rows + row * MOST_SEGMENTS, MOST_SEGMENTS, segments, steps,
                               weights + (strip * depth + from) * SQUARE, SQUARE, true, square, from > 0);
                     if (rest)
-                        tile_part(pair, wide, rest_rows, 1, 1, 1, t.last_weights + strip * TILE * SQUARE, SQUARE,
-                                  false, square, true);
+                        tile_part(pair, wide, rest_rows, 1, 1, 1, t.last_weights + strip * TILE * SQUARE, SQUARE, false,
+                                  square, true);
                 }
                 if (last)
                     finish_tile_bf16(c, first + row * TILE, min_long(SQUARE, count - row * TILE), first_panel + p,

@@ -68,8 +68,8 @@ static void TYPED(winograd_pixels)(const limn_convolution *c, const winograd_cut
             const bool inside = y >= 0 && y < c->resized_height && x >= 0 && x < c->resized_width;
             if (c->resized_height != c->in_height) y = y * c->in_height / c->resized_height;
             if (c->resized_width != c->in_width) x = x * c->in_width / c->resized_width;
-            pixels[i * side + j] =
-                inside ? picture + ((b * c->in_height + y) * c->in_width + x) * stride : (const VALUE *)limn_zeros;
+            pixels[i * side + j] = inside ? picture + ((b * c->in_height + y) * c->in_width + x) * stride
+                                          : (const VALUE *)limn_zeros;
         }
 }
 
@@ -97,8 +97,7 @@ INLINE void TYPED(winograd_input_lanes)(const int tile, const VALUE *const *pixe
 INLINE void TYPED(winograd_input)(const int tile, const VALUE *const *pixels, long first, long count, VALUE *to,
                                   long plane) {
     long v = 0;
-    for (; v + LANES <= count; v += LANES)
-        TYPED(winograd_input_lanes)(tile, pixels, first + v, LANES, to + v, plane);
+    for (; v + LANES <= count; v += LANES) TYPED(winograd_input_lanes)(tile, pixels, first + v, LANES, to + v, plane);
     if (v < count) TYPED(winograd_input_lanes)(tile, pixels, first + v, count - v, to + v, plane);
 }
 
@@ -127,9 +126,10 @@ INLINE void TYPED(winograd_output)(const int tile, const limn_convolution *c, co
     const long b = index / cut->tiles_per_picture, at = index % cut->tiles_per_picture;
     const long y0 = at / cut->across * tile, x0 = at % cut->across * tile;
     const long rows = min_long(tile, c->out_height - y0), columns = min_long(tile, c->out_width - x0);
-    for (long i = 0; i < rows; i++)
-        TYPED(finish_tile)(c, (b * c->out_height + y0 + i) * c->out_width + x0, columns, panel,
-                           pixels + i * tile * PANEL);
+    for (long i = 0; i < rows; i++) {
+        const long pixel = (b * c->out_height + y0 + i) * c->out_width + x0;
+        TYPED(finish_tile)(c, pixel, columns, panel, pixels + i * tile * PANEL);
+    }
 }
 
 // One block of tiles × one group of panels. Inputs are transformed a block of channels at a time, so that they stay
@@ -158,8 +158,9 @@ INLINE void TYPED(winograd_tiles)(const int tile, const limn_convolution *c, lon
             for (long t = 0; t < count; t++) {
                 const VALUE *pixels[36];
                 TYPED(winograd_pixels)(c, &cut, first + t, source, pixels);
-                TYPED(winograd_input)(tile, pixels, unit * UNIT_VALUES, depth * UNIT_VALUES,
-                                      (VALUE *)(inputs + t * cut.units_per_block), cut.input_plane * UNIT_VALUES);
+                VALUE *to = (VALUE *)(inputs + t * cut.units_per_block);
+                const long from = unit * UNIT_VALUES, plane = cut.input_plane * UNIT_VALUES;
+                TYPED(winograd_input)(tile, pixels, from, depth * UNIT_VALUES, to, plane);
             }
             for (long point = 0; point < points; point++)
                 for (long panel = first_panel; panel < last_panel; panel++) {
@@ -171,12 +172,15 @@ INLINE void TYPED(winograd_tiles)(const int tile, const limn_convolution *c, lon
         }
     }
     for (long panel = first_panel; panel < last_panel; panel++)
-        for (long t = 0; t < count; t++)
-            TYPED(winograd_output)(tile, c, &cut, first + t, panel,
-                                   products + (panel - first_panel) * points * cut.product_plane + t * PANEL);
+        for (long t = 0; t < count; t++) {
+            const float *sums = products + (panel - first_panel) * points * cut.product_plane + t * PANEL;
+            TYPED(winograd_output)(tile, c, &cut, first + t, panel, sums);
+        }
 }
 
 static void TYPED(winograd_task)(const limn_convolution *c, long task, void *scratch) {
-    if (c->algorithm == LIMN_WINOGRAD_4) TYPED(winograd_tiles)(4, c, task, scratch);
-    else TYPED(winograd_tiles)(2, c, task, scratch);
+    if (c->algorithm == LIMN_WINOGRAD_4)
+        TYPED(winograd_tiles)(4, c, task, scratch);
+    else
+        TYPED(winograd_tiles)(2, c, task, scratch);
 }

@@ -25,8 +25,7 @@ INLINE void transform_filters(const int tile, const float *taps, vf *points) {
     for (int x = 0; x < 3; x++)
         transform_weight(tile, load(taps + x * PANEL), load(taps + (3 + x) * PANEL), load(taps + (6 + x) * PANEL),
                          half[x]);
-    for (int y = 0; y < side; y++)
-        transform_weight(tile, half[0][y], half[1][y], half[2][y], points + y * side);
+    for (int y = 0; y < side; y++) transform_weight(tile, half[0][y], half[1][y], half[2][y], points + y * side);
 }
 
 // Inputs [first, first + count) of a panel: [point][unit][PANEL].
@@ -47,6 +46,8 @@ INLINE void pack_winograd_tile(const int tile, limn_element element, const limn_
 
 static void pack_winograd(limn_element element, const limn_weight *w, const float *columns, long first, long count,
                           float *panel) {
-    if (w->algorithm == LIMN_WINOGRAD_4) pack_winograd_tile(4, element, w, columns, first, count, panel);
-    else pack_winograd_tile(2, element, w, columns, first, count, panel);
+    if (w->algorithm == LIMN_WINOGRAD_4)
+        pack_winograd_tile(4, element, w, columns, first, count, panel);
+    else
+        pack_winograd_tile(2, element, w, columns, first, count, panel);
 }

@@ -22,11 +22,11 @@ typedef struct {
 
 /// Why a call failed.
 typedef enum {
-    cpng_failure_damaged,   // what libpng says is in the message
-    cpng_failure_truncated, // the file ends early
-    cpng_failure_input,     // the operating system could not read; errno is in cpng_reader_errno
-    cpng_failure_memory,    // more memory than there is
-    cpng_failure_limit,     // more memory than the limit allows
+    cpng_failure_damaged,    // what libpng says is in the message
+    cpng_failure_truncated,  // the file ends early
+    cpng_failure_input,      // the operating system could not read; errno is in cpng_reader_errno
+    cpng_failure_memory,     // more memory than there is
+    cpng_failure_limit,      // more memory than the limit allows
 } cpng_failure;
 
 /// Takes over the descriptor, which is closed with the reader, or at once if NULL is returned (no memory).
@@ -53,10 +53,10 @@ const uint8_t *cpng_reader_exif(cpng_reader *reader, size_t *count);
 /// After cpng_reader_read_end: the text chunks in the order of the file; the pointers live as long as the reader.
 size_t cpng_reader_text_count(cpng_reader *reader);
 typedef struct {
-    const char *keyword; // Latin-1, ends in NUL
+    const char *keyword;  // Latin-1, ends in NUL
     const char *text;
-    size_t count; // bytes of text
-    bool is_utf8; // iTXt; Latin-1 otherwise
+    size_t count;  // bytes of text
+    bool is_utf8;  // iTXt; Latin-1 otherwise
 } cpng_text;
 cpng_text cpng_reader_text(cpng_reader *reader, size_t index);
 

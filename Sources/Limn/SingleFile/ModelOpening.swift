@@ -91,7 +91,7 @@ package enum TokenizerFolder {
     package static let environmentVariable = "LIMN_TOKENIZER"
 
     /// The vocabulary that comes with Limn: CLIP's, which all of Stable Diffusion's single files were trained with.
-    package static let ownName = "clip-tokenizer"
+    package static let clip = "tokenizer/clip"
 
     /// Looked for in this order: the folder that was given; `tokenizer` in the model file's folder, or the folder itself;
     /// what the environment names; `usual`; and CLIP's own, which comes with Limn. Each may also be a whole model's
@@ -114,11 +114,11 @@ package enum TokenizerFolder {
             throw LimnError("\(named): there is no tokenizer in the folder that \(environmentVariable) names")
         }
         if let usual, let found = tokenizer(in: usual) { return found }
-        if let found = SharedFolder.find(ownName, holding: "vocab.json") { return found }
+        if let found = SharedFolder.find(clip, holding: "vocab.json") { return found }
         throw LimnError(
             """
             \(file): a single file holds no tokenizer, none lies beside it, and CLIP's, which comes with limn, was not \
-            found (weights/\(ownName)). Give the folder of a CLIP tokenizer \
+            found (\(clip)). Give the folder of a CLIP tokenizer \
             (vocab.json and merges.txt, the same for all Stable Diffusion models) with --tokenizer, put it beside the \
             file as "tokenizer", or name it in the environment variable \(environmentVariable). Any Stable Diffusion \
             model in diffusers' layout has one.
