@@ -10,7 +10,8 @@ WEIGHTS = [3 if language == "en" else 1 for language in LANGUAGES]
 
 
 def caption(scene, emojis, rng, language=None, plain=False):
-    """A caption in a language, or in any. `plain`: the name as it is and the first wording, as evaluation has it."""
+    """A caption in a language, or in any. `plain`: the first wording, as evaluation has it, with the name as it is, or,
+    if it is "typed", with the word that people type first."""
     language = language or rng.choices(LANGUAGES, WEIGHTS)[0]
     words = _words(scene, emojis, rng, language, plain)
     return re.sub(r"\ba (?=[aeio])", "an ", words) if language == "en" else words
@@ -55,7 +56,7 @@ def _words(scene, emojis, rng, language, plain):
 def _name(emoji, language, rng, plain, several):
     name = emoji.names.get(language) or emoji.names["en"]
     if plain:
-        return name
+        return typed(emoji, language) if plain == "typed" else name
     if emoji.listed:
         return _typed(emoji, language, rng)
     chance = rng.random()
@@ -67,6 +68,11 @@ def _name(emoji, language, rng, plain, several):
     if language == "en":
         return _english(name, rng)
     return re.sub(r"\s*:\s*", rng.choice((": ", ", ", " ")), name) if rng.random() < 0.5 else name
+
+
+def typed(emoji, language):
+    """What people type for it first: a word, or a name that points at no other listed thing; None if there is neither."""
+    return next(iter((emoji.words.get(language) or []) + emoji.only.get(language, [])), None)
 
 
 def _typed(emoji, language, rng):

@@ -91,7 +91,7 @@ def train(data, folder, minutes, batch, rate, cooldown):
             joint = averaged_weights("unet", folder)
             run.take({name.removeprefix("reader."): weight for name, weight in joint.items()})
 
-    forward = torch.compile(reader)          # on a CPU too: here its gradients equal eager mode's
+    forward = reader
 
     def loss(ids, truth, sketches):
         _, said = forward(ids)

@@ -19,8 +19,29 @@ def device():
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
+def half_is_fast():
+    """Whether products in bfloat16 are the machine's own. A CPU that has none takes 60 times as long as in float32."""
+    return device() == "cuda" or torch.cpu._is_avx512_bf16_supported()
+
+
 def autocast():
-    return torch.autocast(device(), dtype=torch.bfloat16)
+    return torch.autocast(device(), dtype=torch.bfloat16, enabled=half_is_fast())
+
+
+def _orthogonal(gradient, coefficients, steps, eps):
+    """PyTorch's Newton-Schulz iteration for Muon, but in float32."""
+    a, b, c = coefficients
+    tall = gradient.shape[0] > gradient.shape[1]
+    x = gradient.T if tall else gradient
+    x = x / x.norm().clamp(min=eps)
+    for _ in range(steps):
+        square = x @ x.T
+        x = torch.addmm(x, torch.addmm(square, square, square, beta=b, alpha=c), x, beta=a)
+    return x.T if tall else x
+
+
+if not half_is_fast():
+    torch.optim._muon._zeropower_via_newtonschulz = _orthogonal
 
 
 def prepared(model):
