@@ -18,20 +18,21 @@ let package = Package(
         .target(name: "CPNG", linkerSettings: [.linkedLibrary("png")]),
         .target(name: "CSentencePiece", linkerSettings: [.linkedLibrary("sentencepiece")]),
 
-        // Ground floor: kernels.
+        // Ground floor: what every room shares, and kernels.
+        .target(name: "Platform"),
         .target(name: "CKernels", dependencies: ["COpenBLAS"]),
         .target(name: "Tensors", dependencies: ["CKernels"]),
 
         // Side rooms on the ground floor: they know nobody.
-        .target(name: "Checkpoints", dependencies: ["CKernels"]),
-        .target(name: "Tokenizers", dependencies: ["CSentencePiece"]),
-        .target(name: "Sampling"),
+        .target(name: "Checkpoints", dependencies: ["CKernels", "Platform"]),
+        .target(name: "Tokenizers", dependencies: ["CSentencePiece", "Platform"]),
+        .target(name: "Sampling", dependencies: ["Platform"]),
         .target(name: "Images", dependencies: ["CPNG"]),
 
         // The spine.
         .target(name: "Layers", dependencies: ["Tensors", "Checkpoints"]),
-        .target(name: "Models", dependencies: ["Layers"]),
-        .target(name: "Limn", dependencies: ["Models", "Tokenizers", "Sampling", "Images"]),
+        .target(name: "Models", dependencies: ["Layers", "Platform"]),
+        .target(name: "Limn", dependencies: ["Models", "Tokenizers", "Sampling", "Images", "Platform"]),
         .executableTarget(
             name: "LimnCLI",
             dependencies: [
@@ -40,14 +41,18 @@ let package = Package(
             ]),
 
         // Tests mirror Sources.
-        .target(name: "TestSupport", dependencies: ["Checkpoints"], path: "Tests/TestSupport"),
+        .target(
+            name: "TestSupport", dependencies: ["Checkpoints", "Tensors", "TestEnvironment"],
+            path: "Tests/TestSupport"),
+        .target(name: "TestEnvironment", path: "Tests/TestEnvironment"),
         .target(name: "AllocationCounting", path: "Tests/AllocationCounting"),
-        .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"]),
+        .testTarget(name: "PlatformTests", dependencies: ["Platform"]),
+        .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "Platform", "TestSupport"]),
         .testTarget(name: "TokenizersTests", dependencies: ["Tokenizers", "TestSupport"]),
-        .testTarget(name: "SamplingTests", dependencies: ["Sampling", "TestSupport"]),
+        .testTarget(name: "SamplingTests", dependencies: ["Platform", "Sampling", "TestSupport"]),
         .testTarget(name: "ImagesTests", dependencies: ["Images", "TestSupport"]),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
-        .testTarget(name: "ModelsTests", dependencies: ["Models", "TestSupport"]),
+        .testTarget(name: "ModelsTests", dependencies: ["Models", "Platform", "TestSupport"]),
         .testTarget(
             name: "LimnTests",
             dependencies: ["Limn", "Checkpoints", "Images", "Sampling", "TestSupport", "AllocationCounting"]),

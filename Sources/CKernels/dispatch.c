@@ -88,10 +88,13 @@ void limn_pack_task(const limn_kernels *kernels, limn_element element, const lim
 
 // ---- Convolution and linear
 
-product_cut limn_product_cut(const limn_convolution *c, long panel, long task_rows) {
+product_cut limn_product_cut(const limn_convolution *c, long panel, long task_rows, bool pictures_apart) {
     product_cut cut;
-    cut.rows = c->batch * c->out_height * c->out_width;
-    cut.row_blocks = ceil_div(cut.rows, task_rows);
+    const long pixels = c->out_height * c->out_width;
+    cut.task_rows = task_rows;
+    cut.rows_together = pictures_apart ? pixels : c->batch * pixels;
+    cut.blocks_together = ceil_div(cut.rows_together, task_rows);
+    cut.row_blocks = pictures_apart ? c->batch * cut.blocks_together : cut.blocks_together;
     cut.panels = ceil_div(c->out_channels, panel_outputs(panel, c->activation));
     const long enough = 16;
     const long most = PANELS_PER_TASK * 64 / panel;
@@ -144,7 +147,7 @@ bool limn_convolution_has_statistics(const limn_kernels *kernels, const limn_con
 
 static long direct_tasks(const limn_kernels *kernels, const limn_convolution *c) {
     const long rows = is_special_linear(kernels, c) ? ROWS_PER_TILE_TASK : kernels->task_rows[c->element];
-    const product_cut cut = limn_product_cut(c, kernels->panel, rows);
+    const product_cut cut = limn_product_cut(c, kernels->panel, rows, kernels->pictures_apart);
     return cut.row_blocks * cut.panel_groups;
 }
 

@@ -5,6 +5,8 @@
 struct limn_kernels {
     const char *name;
     long panel;  // columns in a packed panel
+    // Whether a product's rows are those of one picture: where the bits of a row depend on how many rows there are.
+    bool pictures_apart;
     // By element: how operations are cut into tasks.
     long task_rows[3], task_queries[2];
     void (*pack_task)(limn_element, const limn_weight *, void *packed, long panel, void *scratch);
@@ -96,8 +98,17 @@ static inline long statistics_rows(const limn_group_norm *g) {
 }
 
 // The cut of a product: blocks of rows × groups of panels. Small products get narrower groups, so that there are
-// enough tasks for several cores.
+// enough tasks for several cores. Blocks begin anew with every `rows_together` rows.
 typedef struct {
-    long rows, row_blocks, panels, panels_per_task, panel_groups;
+    long rows_together, task_rows, blocks_together, row_blocks, panels, panels_per_task, panel_groups;
 } product_cut;
-product_cut limn_product_cut(const limn_convolution *c, long panel, long task_rows);
+product_cut limn_product_cut(const limn_convolution *c, long panel, long task_rows, bool pictures_apart);
+
+// The first row of a block.
+static inline long block_start(const product_cut *cut, long block) {
+    return block / cut->blocks_together * cut->rows_together + block % cut->blocks_together * cut->task_rows;
+}
+// How many rows a block has.
+static inline long block_rows(const product_cut *cut, long block) {
+    return min_long(cut->task_rows, cut->rows_together - block % cut->blocks_together * cut->task_rows);
+}

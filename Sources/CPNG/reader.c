@@ -16,6 +16,7 @@ struct cpng_reader {
     jmp_buf on_error;
     size_t memory_left;
     png_textp texts;
+    uint8_t *bytes; // of a picture in memory
     int passes;
     cpng_failure failure;
     int error_number;
@@ -63,11 +64,10 @@ typedef union {
 static png_voidp allocate(png_structp png, png_alloc_size_t size) {
     cpng_reader *reader = png_get_mem_ptr(png);
     block_header *block = NULL;
-    if (size <= reader->memory_left && size <= SIZE_MAX - sizeof(block_header)) {
-        block = malloc(size + sizeof(block_header));
-    }
+    bool is_allowed = size <= reader->memory_left && size <= SIZE_MAX - sizeof(block_header);
+    if (is_allowed) block = malloc(size + sizeof(block_header));
     if (!block) {
-        reader->failure = cpng_failure_memory;
+        reader->failure = is_allowed ? cpng_failure_memory : cpng_failure_limit;
         return NULL;
     }
     reader->memory_left -= size;
@@ -96,13 +96,26 @@ static bool create(cpng_reader *reader) {
     png_set_user_limits(reader->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX); // the caller checks the size
     png_set_chunk_malloc_max(reader->png, reader->memory_left);         // ends an inflating text early
     png_set_chunk_cache_max(reader->png, 0);
-    // Leaves IHDR, PLTE, tRNS, IDAT and IEND.
+    // Leaves IHDR, PLTE, tRNS, IDAT and IEND, and either the texts or what goes with the pixels.
     png_set_keep_unknown_chunks(reader->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
+    static const png_byte text_chunks[] = "tEXt\0zTXt\0iTXt";
+    static const png_byte pixel_chunks[] = "eXIf";
     if (reader->keeps_text) {
-        static const png_byte text_chunks[] = "tEXt\0zTXt\0iTXt";
         png_set_keep_unknown_chunks(reader->png, PNG_HANDLE_CHUNK_AS_DEFAULT, text_chunks, 3);
+    } else {
+        png_set_keep_unknown_chunks(reader->png, PNG_HANDLE_CHUNK_AS_DEFAULT, pixel_chunks, 1);
     }
     return true;
+}
+
+static cpng_reader *opened(cpng_reader *reader, bool keeps_text, size_t memory_limit) {
+    reader->keeps_text = keeps_text;
+    reader->memory_left = memory_limit;
+    if (!create(reader)) {
+        cpng_reader_close(reader);
+        return NULL;
+    }
+    return reader;
 }
 
 cpng_reader *cpng_reader_open(int descriptor, bool keeps_text, size_t memory_limit) {
@@ -114,19 +127,31 @@ cpng_reader *cpng_reader_open(int descriptor, bool keeps_text, size_t memory_lim
         return NULL;
     }
     reader->file = file;
-    reader->keeps_text = keeps_text;
-    reader->memory_left = memory_limit;
-    if (!create(reader)) {
-        cpng_reader_close(reader);
+    return opened(reader, keeps_text, memory_limit);
+}
+
+cpng_reader *cpng_reader_open_bytes(const uint8_t *bytes, size_t count, bool keeps_text, size_t memory_limit) {
+    cpng_reader *reader = calloc(1, sizeof *reader);
+    if (reader) reader->bytes = malloc(count ? count : 1);
+    if (!reader || !reader->bytes) {
+        free(reader);
         return NULL;
     }
-    return reader;
+    memcpy(reader->bytes, bytes, count);
+    reader->file = fmemopen(reader->bytes, count, "rb");
+    if (!reader->file) {
+        free(reader->bytes);
+        free(reader);
+        return NULL;
+    }
+    return opened(reader, keeps_text, memory_limit);
 }
 
 void cpng_reader_close(cpng_reader *reader) {
     if (!reader) return;
     if (reader->png) png_destroy_read_struct(&reader->png, &reader->info, NULL);
     fclose(reader->file);
+    free(reader->bytes);
     free(reader);
 }
 
@@ -168,6 +193,16 @@ bool cpng_reader_read_end(cpng_reader *reader) {
 cpng_failure cpng_reader_failure(const cpng_reader *reader) { return reader->failure; }
 const char *cpng_reader_message(const cpng_reader *reader) { return reader->message; }
 int cpng_reader_errno(const cpng_reader *reader) { return reader->error_number; }
+
+const uint8_t *cpng_reader_exif(cpng_reader *reader, size_t *count) {
+    png_bytep bytes = NULL;
+    *count = 0;
+#ifdef PNG_eXIf_SUPPORTED
+    png_uint_32 size = 0;
+    if (png_get_eXIf_1(reader->png, reader->info, &size, &bytes) && bytes) *count = size;
+#endif
+    return bytes;
+}
 
 size_t cpng_reader_text_count(cpng_reader *reader) {
     int count = 0;

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <exception>
 #include <memory>
+#include <new>
 #include <sentencepiece_processor.h>
 #include <string_view>
 
@@ -24,13 +25,16 @@ static Result guarded(Result otherwise, Body body) noexcept {
     }
 }
 
-csp_model *csp_open(const void *bytes, size_t count, char *message, size_t capacity) {
+csp_model *csp_open(const void *bytes, size_t count, bool *lacks_memory, char *message, size_t capacity) {
+    *lacks_memory = false;
     try {
         auto model = std::make_unique<csp_model>();
         const auto status = model->processor.LoadFromSerializedProto(
             std::string_view(static_cast<const char *>(bytes), count));
         if (status.ok()) return model.release();
         report(message, capacity, status.ToString().c_str());
+    } catch (const std::bad_alloc &) {
+        *lacks_memory = true;
     } catch (const std::exception &error) {
         report(message, capacity, error.what());
     } catch (...) {

@@ -1,3 +1,5 @@
+import Platform
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -30,6 +32,16 @@ package struct CheckpointError: Error, Equatable, Sendable, CustomStringConverti
         CheckpointError(path: path, problem: "cannot \(action): \(reason(code))")
     }
 
+    /// "2 of 209 tensors are not used: …"
+    package static func notUsed(_ names: [String], of count: Int) -> String {
+        "\(names.count) of \(count) tensor\(count == 1 ? "" : "s") \(names.count == 1 ? "is" : "are") not used: "
+            + listed(names)
+    }
+
+    package static func lenientAdvice(_ count: Int) -> String {
+        "--lenient loads the rest without \(count == 1 ? "it" : "them")"
+    }
+
     /// Such values would only show as a black picture at the end.
     static func notFinite(_ path: String, _ tensor: String) -> CheckpointError {
         CheckpointError(
@@ -60,27 +72,17 @@ package struct CheckpointError: Error, Equatable, Sendable, CustomStringConverti
     }
 }
 
-/// A name from a file as it may be shown: control characters (which could drive a terminal) are written as
-/// escapes, and long names are cut.
-func quoted(_ name: String) -> String { "\"" + printable(name, limit: 160) + "\"" }
-
-func printable(_ text: String, limit: Int) -> String {
-    var result = ""
-    var count = 0
-    for scalar in text.unicodeScalars {
-        if count == limit { return result + "…" }
-        count += 1
-        switch scalar.properties.generalCategory {
-        case .control, .format, .lineSeparator, .paragraphSeparator:
-            result += "\\u{\(String(scalar.value, radix: 16))}"
-        default: result.unicodeScalars.append(scalar)
-        }
-    }
-    return result
-}
-
 /// The first few names, quoted, and how many more there are.
 func listed(_ names: some Collection<String>, first: Int = 5) -> String {
-    let shown = names.prefix(first).map(quoted).joined(separator: ", ")
+    let shown = names.prefix(first).map { quoted($0) }.joined(separator: ", ")
     return names.count > first ? "\(shown) and \(names.count - first) more" : shown
+}
+
+extension JSONScanner {
+    /// A scanner whose errors name a weight file; its context is the tensor whose entry is being read.
+    init(_ bytes: UnsafeRawBufferPointer, path: String, subject: String) {
+        self.init(bytes, subject: subject) { problem, tensor in
+            CheckpointError(path: path, tensor: tensor, problem: problem)
+        }
+    }
 }

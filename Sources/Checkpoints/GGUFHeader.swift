@@ -1,3 +1,5 @@
+import Platform
+
 /// The beginning of a GGUF file, versions 2 and 3: notes, and what there is of tensors. Everything in it is treated as
 /// hostile: counts, lengths and places are bounded by the file before anything is made of them.
 struct GGUFHeader {

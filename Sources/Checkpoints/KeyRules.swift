@@ -1,3 +1,5 @@
+import Platform
+
 /// A rule table that maps the names of other worlds onto the names in Models. Pure: names in, names out.
 package struct KeyRules: Sendable {
     /// A prefix that is dropped where a key has it.

@@ -1,3 +1,5 @@
+import Platform
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -37,6 +39,22 @@ package func openTensors(file path: String) throws -> any TensorSource {
 
 /// An index that named another index as its part could lead in a circle, so parts are opened without.
 func openTensors(file: MappedFile, allowingIndex: Bool) throws -> any TensorSource {
+    let source = try openAsStored(file: file, allowingIndex: allowingIndex)
+    let prefix = DataParallelNames.prefix
+    guard !source.tensors.isEmpty, source.tensors.keys.allSatisfy({ $0.hasPrefix(prefix) && $0 != prefix }) else {
+        return source
+    }
+    return try RenamedTensors(
+        path: source.path, notes: source.notes, [(source, { String($0.dropFirst(prefix.count)) })])
+}
+
+/// PyTorch's `DataParallel` puts a network into a module of its own, and so all names below `module.`: those of a
+/// network that was saved without taking it out again.
+private enum DataParallelNames {
+    static let prefix = "module."
+}
+
+private func openAsStored(file: MappedFile, allowingIndex: Bool) throws -> any TensorSource {
     func failure(_ problem: String) -> CheckpointError { CheckpointError(path: file.path, problem: problem) }
     switch file.withBytes(WeightFileKind.init) {
     case .safetensors: return try SafetensorsFile(file: file)

@@ -1,3 +1,5 @@
+import Platform
+
 /// Names, calls and objects: what other readers of pickles would import and run.
 extension PickleMachine {
     mutating func object(_ instruction: PickleInstruction) throws {

@@ -1,3 +1,5 @@
+import Platform
+
 /// The weights and notes in what a checkpoint's pickle describes.
 struct PickledContents {
     /// No network has so many tensors; they are counted since each has a name of its own.

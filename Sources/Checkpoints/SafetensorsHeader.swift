@@ -1,3 +1,5 @@
+import Platform
+
 /// The header of a safetensors file: 8 bytes of little-endian length n, then n bytes of JSON, then the data.
 ///
 /// Everything in it is treated as hostile. The rules are those of the format's description and its reference
@@ -88,9 +90,9 @@ struct SafetensorsHeader {
                     metadata[key] = try scanner.string("the value of \(quoted(key)) in \"__metadata__\"")
                 }
             } else {
-                scanner.tensor = name
+                scanner.context = name
                 entries.append(try entry(name, &scanner))
-                scanner.tensor = nil
+                scanner.context = nil
             }
         }
         try scanner.finish()

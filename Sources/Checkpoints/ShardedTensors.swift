@@ -1,3 +1,5 @@
+import Platform
+
 /// A checkpoint that is spread over several files by an index (`*.safetensors.index.json`, `*.bin.index.json`), whose
 /// `weight_map` says which file holds which tensor.
 package final class ShardedTensors: TensorSource {
@@ -72,7 +74,7 @@ package final class ShardedTensors: TensorSource {
                 try scanner.object("\"weight_map\"") { scanner, tensor in
                     let shard = try scanner.string("a file name in \"weight_map\"")
                     guard isPlainName(shard) else {
-                        scanner.tensor = tensor
+                        scanner.context = tensor
                         throw scanner.failure(
                             "its file \(quoted(shard)) is not a plain name; shards must lie in the index's folder"
                         )

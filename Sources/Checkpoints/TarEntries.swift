@@ -1,3 +1,5 @@
+import Platform
+
 /// The files of a tar archive, by name: where each lies in it.
 struct TarEntries {
     private(set) var files: [String: Range<Int>] = [:]

@@ -1,13 +1,17 @@
+import Platform
+
 /// A learnt word (Gal et al. 2022, "An Image is Worth One Word"): vectors that take the place of a text encoder's own
 /// wherever the word stands in a prompt.
 ///
 /// Read from any of the forms in use: diffusers' one tensor under the word's name; the webui's, which has `name` and
-/// `string_to_param`, or one tensor `emb_params` in a file that is called by the word; and `clip_l` with `clip_g`, one
-/// for each text encoder of Stable Diffusion XL.
+/// `string_to_param`, or one tensor `emb_params` in a file that is called by the word (OneTrainer's `emp_params`); and
+/// `clip_l` with `clip_g`, one for each text encoder of Stable Diffusion XL.
 package struct TextualInversion: Sendable {
     package let path: String
     /// What stands in prompts.
-    package let name: String
+    package internal(set) var name: String
+    /// Whether it lies in a LoRA's file, so that no program calls it by the file's name.
+    package internal(set) var isBundled = false
     /// How many tokens the word takes.
     package let count: Int
     /// Row by row; under a text encoder's part where each has its own, otherwise under "".
@@ -17,7 +21,7 @@ package struct TextualInversion: Sendable {
     private static let countLimit = 1000
     private static let parts = ["clip_l": "text_encoder", "clip_g": "text_encoder_2"]
     /// Names of the tensor alone: the word is told elsewhere.
-    private static let placeholders: Set<String> = ["emb_params", "*"]
+    private static let placeholders: Set<String> = ["emb_params", "emp_params", "*"]
 
     /// - Throws: `CheckpointError` if the file cannot be opened, or holds no such thing
     package init(path: String) throws {

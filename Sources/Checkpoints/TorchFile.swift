@@ -1,3 +1,5 @@
+import Platform
+
 /// A checkpoint as `torch.save` writes it (`.ckpt`, `.pt`, `.pth`, `.bin`), memory-mapped and read-only, in any of the
 /// three forms that it has had. Its pickle is read by a machine that knows tensors and plain values and executes
 /// nothing; everything that it says is checked when the file is opened, so that reading a tensor afterwards cannot go

@@ -1,4 +1,5 @@
 import CKernels
+import Platform
 import Synchronization
 
 /// One component's weights under a key prefix. Every key that is read is ticked off, so that nothing missing or
@@ -22,19 +23,38 @@ package struct Weights: Sendable {
         self.prefix = prefix
     }
 
-    /// - Parameter rules: how the file's keys become the names that `read` is asked for. If two keys become the
-    ///   same name, the first `read` and `finish` throw.
-    /// - Parameter didRead: is told the bytes of every tensor that was asked for
+    /// Where it is written what a network's tensors should be; for messages.
+    package enum Plan: Sendable {
+        /// In a configuration beside the file.
+        case configuration
+        /// Nowhere: it was told from the file's other tensors.
+        case otherTensors
+    }
+
+    /// Tensors that nobody asked for.
+    package struct LeftOver: Sendable, CustomStringConvertible {
+        package let fileKeys: [String]
+        /// A sentence that names some.
+        package let description: String
+    }
+
+    /// - Parameters:
+    ///   - rules: how the file's keys become the names that `read` is asked for. If two keys become the same name, the
+    ///     first `read` and `finish` throw.
+    ///   - didRead: is told the bytes of every tensor that was asked for
     package init(
-        _ source: any TensorSource, rules: KeyRules = .none, didRead: @escaping @Sendable (Int) -> Void = { _ in }
+        _ source: any TensorSource, rules: KeyRules = .none, plan: Plan = .configuration,
+        didRead: @escaping @Sendable (Int) -> Void = { _ in }
     ) {
-        self.init(.checkpoint(Ledger(source, rules: rules, didRead: didRead)), prefix: "")
+        self.init(.checkpoint(Ledger(source, rules: rules, plan: plan, didRead: didRead)), prefix: "")
     }
 
     /// Weights that tick off keys and check shapes, but give undefined values in place of the file's: tells whether a
     /// file fits its configuration without reading gigabytes.
-    package static func unread(_ source: any TensorSource, rules: KeyRules = .none) -> Weights {
-        Weights(.checkpoint(Ledger(source, rules: rules, readsValues: false)), prefix: "")
+    package static func unread(
+        _ source: any TensorSource, rules: KeyRules = .none, plan: Plan = .configuration
+    ) -> Weights {
+        Weights(.checkpoint(Ledger(source, rules: rules, plan: plan, readsValues: false)), prefix: "")
     }
 
     /// Weights for benchmarks: any key of any shape exists, with values that depend on key and seed only. See
@@ -105,9 +125,13 @@ package struct Weights: Sendable {
 
     /// Makes sure that every tensor of the whole source was read, apart from those that the rules let be.
     ///
+    /// - Parameter isLenient: whether others may be left over
+    /// - Returns: those; nil if there are none
     /// - Throws: `CheckpointError` that lists the first few left over.
-    package func finish() throws {
-        if case .checkpoint(let ledger) = backing { try ledger.finish() }
+    @discardableResult
+    package func finish(isLenient: Bool = false) throws -> LeftOver? {
+        guard case .checkpoint(let ledger) = backing else { return nil }
+        return try ledger.finish(isLenient: isLenient)
     }
 }
 
@@ -117,17 +141,19 @@ private final class Ledger: Sendable {
     let rules: KeyRules
     /// Name in Models → key in the file.
     let fileKeys: [String: String]
+    private let plan: Weights.Plan
     private let readsValues: Bool
     private let didRead: @Sendable (Int) -> Void
     private let ambiguity: CheckpointError?
     private let used = Mutex<Set<String>>([])
 
     init(
-        _ source: any TensorSource, rules: KeyRules, readsValues: Bool = true,
+        _ source: any TensorSource, rules: KeyRules, plan: Weights.Plan, readsValues: Bool = true,
         didRead: @escaping @Sendable (Int) -> Void = { _ in }
     ) {
         self.source = source
         self.rules = rules
+        self.plan = plan
         self.readsValues = readsValues
         self.didRead = didRead
         do throws(CheckpointError) {
@@ -168,15 +194,14 @@ private final class Ledger: Sendable {
         guard let fileKey = fileKeys[key], let info = source.tensors[fileKey] else {
             throw CheckpointError(
                 path: source.path, tensor: key,
-                problem:
-                    "it is missing; expected one of shape \(shape). The file does not fit its config.json")
+                problem: "it is missing; expected one of shape \(shape). \(advice)")
         }
         guard fits(stored: info.shape, expected: shape) else {
             let alias = fileKey == key ? "" : " (as \(quoted(fileKey)))"
             throw CheckpointError(
                 path: source.path, tensor: key,
                 problem: "expected shape \(shape), but the file has \(info.shape)\(alias). "
-                    + "The file does not fit its config.json")
+                    + advice)
         }
         used.withLock { _ = $0.insert(key) }
         didRead(info.byteCount)
@@ -189,17 +214,28 @@ private final class Ledger: Sendable {
             || stored.count == 2 && expected.count == 4 && expected == stored + [1, 1]
     }
 
-    func finish() throws {
+    private var advice: String {
+        switch plan {
+        case .configuration: "The file does not fit its config.json"
+        case .otherTensors: "Its other tensors call for that: the file is incomplete or damaged; download it again"
+        }
+    }
+
+    func finish(isLenient: Bool) throws -> Weights.LeftOver? {
         Scratch.release()
         if let ambiguity { throw ambiguity }
         let used = used.withLock { $0 }
         let unread = fileKeys.keys.filter { !used.contains($0) && !rules.isIgnorable($0) }.sorted()
-        guard unread.isEmpty else {
-            let subject = unread.count == 1 ? "tensor is" : "tensors are"
-            throw CheckpointError(
-                path: source.path,
-                problem: "\(unread.count) of its \(fileKeys.count) \(subject) left over: \(listed(unread)). "
-                    + "The file does not fit its config.json")
+        guard !unread.isEmpty else { return nil }
+        let text = CheckpointError.notUsed(unread, of: fileKeys.count)
+        if isLenient {
+            return Weights.LeftOver(
+                fileKeys: unread.compactMap { fileKeys[$0] },
+                description: CheckpointError(path: source.path, problem: text).description)
         }
+        let reason = plan == .configuration ? "The file does not fit its config.json. " : ""
+        throw CheckpointError(
+            path: source.path,
+            problem: "\(text). \(reason)\(CheckpointError.lenientAdvice(unread.count))")
     }
 }

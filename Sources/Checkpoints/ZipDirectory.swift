@@ -1,3 +1,5 @@
+import Platform
+
 /// The entries of a zip file, as PyTorch writes them: stored as they are, so that they can be used in place. Nothing is
 /// unpacked, and names are only compared, never used as paths.
 struct ZipDirectory {

@@ -4,8 +4,8 @@ extension PNG {
     /// The bytes of a PNG file: 8 bits a channel, not interlaced, the texts before the pixels. The same picture and
     /// texts give the same bytes: fixed compression, no time of writing.
     ///
-    /// A text goes out as tEXt if Latin-1 can hold it, else as iTXt, as Pillow's `PngInfo.add_text` does. A NUL, which
-    /// PNG texts cannot hold, becomes U+FFFD.
+    /// A text goes out as tEXt if Latin-1 can hold it, else as iTXt, as Pillow's `PngInfo.add_text` does; also as iTXt if
+    /// its Latin-1 could be taken for UTF-8. A NUL, which PNG texts cannot hold, becomes U+FFFD.
     /// - Throws: `ImageError.invalid` for a keyword that PNG does not allow (1–79 printable Latin-1 characters, no
     ///   spaces at the ends or side by side), for texts over `maximumTextBytes`, and for a picture over the limits.
     package static func encode(_ image: Image, text: [(keyword: String, text: String)]) throws -> [UInt8] {
@@ -46,8 +46,11 @@ extension PNG {
         defer { cpng_writer_close(writer) }
         func check(_ success: Bool) throws {
             guard success else {
-                throw ImageError.invalid(
-                    "the picture cannot be encoded (\(String(cString: cpng_writer_message(writer))))")
+                let reason = String(cString: cpng_writer_message(writer))
+                guard !reason.lowercased().contains("memory") else {
+                    throw ImageError.invalid("not enough memory to encode the picture")
+                }
+                throw ImageError.invalid("the picture cannot be encoded (\(reason))")
             }
         }
         for chunk in chunks {
@@ -68,9 +71,10 @@ private struct TextChunk {
     init(keyword: String, text: String) throws {
         let scalars = text.unicodeScalars.map { $0 == "\0" ? "\u{FFFD}" : $0 }
         let key = try TextChunk.checked(keyword)
-        if scalars.allSatisfy({ $0.value <= 0xFF }) {
+        let latin1 = scalars.compactMap { UInt8(exactly: $0.value) }
+        if latin1.count == scalars.count, latin1.withUnsafeBytes(PNG.text).unicodeScalars.elementsEqual(scalars) {
             type = "tEXt"
-            bytes = key + [0] + scalars.map { UInt8($0.value) }
+            bytes = key + [0] + latin1
         } else {
             var repaired = String.UnicodeScalarView()
             repaired.append(contentsOf: scalars)

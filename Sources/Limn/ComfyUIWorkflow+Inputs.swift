@@ -1,4 +1,4 @@
-import Tokenizers
+import Platform
 
 // What is wired to a node, or written into it.
 

@@ -95,15 +95,13 @@ extension ComfyUIWorkflow {
             case "UNETLoader":
                 return (LoRA.stem(Self.lastPart(try string("unet_name", of: node))), tags.reversed())
             case "LoraLoader", "LoraLoaderModelOnly":
-                let weight = try number("strength_model", of: node)
-                if node.kind == "LoraLoader", weight != (try number("strength_clip", of: node)) {
-                    throw unable("\(node.name) has one strength for the model and another for CLIP")
-                }
+                let weight = Float(try number("strength_model", of: node))
+                let ofCLIP = node.kind == "LoraLoader" ? Float(try number("strength_clip", of: node)) : 0
                 let name = LoRA.stem(Self.lastPart(try string("lora_name", of: node)))
                 guard !name.contains(where: { ":>\n".contains($0) }) else {
                     throw unable("\(node.name) has a LoRA with a name that cannot be asked for")
                 }
-                tags.append("<lora:\(name):\(Float(weight))>")
+                tags.append("<lora:\(name):\(ofCLIP == weight ? "" : "\(ofCLIP):")\(weight)>")
                 node = try self.node(linked: "model", of: node)
             case "ModelSamplingDiscrete":
                 switch try string("sampling", of: node) {

@@ -1,3 +1,4 @@
+import Platform
 import Sampling
 import Tokenizers
 
@@ -24,6 +25,15 @@ struct ComfyUIWorkflow {
 
     /// What was found on the way that is not followed, in sentences.
     var notes: [String] = []
+
+    /// Whether a text `prompt` has nodes in it. Other programs have a text of this name too, with a prompt.
+    static func isLikely(_ text: String) -> Bool {
+        guard text.utf8.count <= mostBytes, case .object(let members)? = JSON.parse(text) else { return false }
+        return members.contains { _, value in
+            guard case .object(let parts) = value else { return false }
+            return parts.contains { $0.key == "class_type" }
+        }
+    }
 
     /// - Parameter path: of the picture, for errors
     /// - Throws: `LimnError` for what is no workflow
@@ -109,9 +119,13 @@ struct ComfyUIWorkflow {
         request.seed = try seed(isAdvanced ? "noise_seed" : "seed", of: node)
         request.steps = try integer("steps", of: node, in: 1...10_000)
         request.guidanceScale = Float(try number("cfg", of: node))
-        (request.sampler, request.solver.type) = try Self.sampler(try string("sampler_name", of: node), node, path)
+        let name = try string("sampler_name", of: node)
+        guard let sampler = OtherSampler(name) else {
+            throw LimnError("\(path): the sampler \"\(Self.short(name))\" of \(node.name) is not known here")
+        }
+        (request.sampler, request.solver.type) = (sampler.sampler.rawValue, sampler.solverType)
         // Whose noise on the way is drawn on a GPU; else this sampler's is a CPU's.
-        if try string("sampler_name", of: node).hasSuffix("_gpu") { request.generator = "cuda" }
+        if sampler.drawsOnGPU { request.generator = "cuda" }
         let schedule = try string("scheduler", of: node)
         guard let known = try? ScheduleName(named: schedule), known.spacesSigmas else {
             throw unable("the scheduler \"\(Self.short(schedule))\" of \(node.name) is not known here")
@@ -131,16 +145,5 @@ struct ComfyUIWorkflow {
         else {
             throw unable("\(node.name) does a part of the steps, or adds no noise, which is not followed")
         }
-    }
-
-    static func sampler(_ name: String, _ node: Node, _ path: String) throws -> (name: String, type: String?) {
-        // The same on other devices; "gpu" is where the noise is drawn.
-        var plain = name
-        if plain.hasSuffix("_gpu") { plain.removeLast(4) }
-        let (base, type) = plain == "dpmpp_2m_sde_heun" ? ("dpmpp_2m_sde", "heun") : (plain, nil)
-        guard let known = try? SamplerName(named: base) else {
-            throw LimnError("\(path): the sampler \"\(short(name))\" of \(node.name) is not known here")
-        }
-        return (known.rawValue, type)
     }
 }

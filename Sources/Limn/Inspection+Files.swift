@@ -20,7 +20,8 @@ extension Inspection {
         case .unet: tellUNet(source)
         case .vae: tellVAE(source)
         case .otherModel: problems.append("limn runs Stable Diffusion 1, 2 and XL and their kin, but not this")
-        case .tinyVAE, .textEncoder, .latents, .nothing, .unknown: break
+        case .tinyVAE: facts.append(Fact(name: "to be used", value: "with --taesd, or with --vae if it can encode too"))
+        case .textEncoder, .latents, .nothing, .unknown: break
         }
         if fileKind != .checkpoint { parts = [Part(name: Self.lastComponent(path), source, listsTensors)] }
         facts += source.notes.sorted { $0.key < $1.key }.prefix(20).map {
@@ -42,8 +43,9 @@ extension Inspection {
         facts = facts.filter { $0.name != "pipeline" }.map { fact in
             fact.name == "predicts" ? Fact(name: fact.name, value: "\(fact.value) (\(file.prediction.reason))") : fact
         }
+        unusual += file.warnings.map { $0.replacing("\(file.path): ", with: "") }
         if file.prediction.hasZeroSNR { unusual.append("its noise schedule ends in pure noise (ztsnr)") }
-        let parts = ModelParts(sources: file.checkpoint.parts.mapValues { $0 as any TensorSource })
+        let parts = ModelParts(file)
         problems += parts.problems(description).map { String(describing: $0) }
         if description.unet.normGroups != 32 {
             unusual.append("group norms of \(description.unet.normGroups) groups, a guess from the UNet's widths")
@@ -57,7 +59,10 @@ extension Inspection {
         let averages = checkpoint.harmless.count { $0.hasPrefix("model_ema.") }
         if checkpoint.hasAverages { unusual.append("averaged weights (EMA) beside the last ones; --ema takes them") }
         let others = checkpoint.harmless.count - averages
-        if others > 0 { facts.append(Fact(name: "besides", value: "\(others) tensors that no model needs")) }
+        if others > 0 {
+            let subject = others == 1 ? "1 tensor" : "\(others) tensors"
+            facts.append(Fact(name: "besides", value: subject + " that no model needs"))
+        }
         if !checkpoint.unusedLayer.isEmpty {
             facts.append(
                 Fact(name: "not used", value: "the text encoder's last layer, as always in Stable Diffusion 2"))
@@ -76,8 +81,10 @@ extension Inspection {
         let names = current == nil ? "diffusers'" : "the original code's"
         facts.append(Fact(name: "names", value: names))
         guard let vae = try? AutoencoderShapes(TensorShapes(current ?? source)) else { return }
-        facts.append(
-            Fact(name: "latents", value: "\(vae.latentChannels) channels, \(vae.factor) times smaller"))
+        facts += [
+            Fact(name: "latents", value: "\(vae.latentChannels) channels, \(vae.factor) times smaller"),
+            Fact(name: "to be used", value: "with --vae"),
+        ]
     }
 
     private static func family(embedding source: any TensorSource) -> String? {
@@ -125,6 +132,7 @@ struct LoRAShape {
         (".lora_down.weight", "LoRA", true), (".lora_A.weight", "LoRA", true), (".lora.down.weight", "LoRA", true),
         ("_lora.down.weight", "LoRA", true), (".lora_A.default.weight", "LoRA", true), (".hada_w1_b", "LoHa", true),
         (".lokr_w2", "LoKr", false), (".lokr_w2_b", "LoKr", true), (".diff", "whole differences", false),
+        (".b1.weight", "GLoRA", false), (".on_input", "(IA)³", false), (".oft_blocks", "OFT", false),
     ]
 
     var facts: [Inspection.Fact] {
@@ -132,7 +140,8 @@ struct LoRAShape {
         for name in names {
             guard let found = Self.endings.first(where: { name.hasSuffix($0.ending) }) else { continue }
             let rank = found.isRanked ? source.tensors[name]?.shape.first : nil
-            modules[String(name.dropLast(found.ending.count))] = (found.kind, rank ?? 0)
+            let isBOFT = found.kind == "OFT" && source.tensors[name]?.shape.count == 4
+            modules[String(name.dropLast(found.ending.count))] = (isBOFT ? "BOFT" : found.kind, rank ?? 0)
         }
         let kinds = Set(modules.values.map(\.kind)).sorted().joined(separator: ", ")
         let ranks = Set(modules.values.map(\.rank)).subtracting([0]).sorted()
@@ -148,6 +157,10 @@ struct LoRAShape {
         if names.contains(where: { $0.hasSuffix("dora_scale") || $0.contains("lora_magnitude_vector") }) {
             facts.append(Inspection.Fact(name: "magnitudes", value: "given (DoRA)"))
         }
+        let words = LoRAMerge.wordsOfEmbeddings(in: source)
+        if !words.isEmpty {
+            facts.append(Inspection.Fact(name: "words", value: words.joined(separator: ", ") + " (embeddings)"))
+        }
         if let family { facts.append(Inspection.Fact(name: "made for", value: family)) }
         return facts
     }
@@ -155,6 +168,7 @@ struct LoRAShape {
     private var spelling: String {
         func has(_ part: String) -> Bool { names.contains { $0.contains(part) } }
         if has("lora_unet_") || has("lora_te") { return "kohya's" }
+        if names.contains(where: { $0.hasPrefix("lycoris_") }) { return "LyCORIS', as SimpleTuner has it" }
         if has(".lora_A.") { return "PEFT's, as diffusers has it" }
         if has(".processor.") || has("_lora.") { return "diffusers' older one" }
         return "another"

@@ -72,9 +72,10 @@ public struct Inspection: Sendable, Encodable {
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
             throw LimnError("\(path): there is no such file or folder")
         }
-        self.path = path
+        self.path = isFolder ? try HubCache.snapshot(path) : path
         if isFolder {
             (kind, isLoadable) = ("a model folder", false)
+            if inspectAutoencoder(listsTensors) { return }
             inspectFolder(listsTensors)
             isLoadable = problems.isEmpty
         } else {
@@ -135,6 +136,30 @@ extension Inspection {
         } catch {
             problems.append(String(describing: error))
         }
+    }
+
+    /// A folder with nothing but an autoencoder, which stands in for a model's own.
+    ///
+    /// - Returns: false for other folders, of which nothing is told then
+    private mutating func inspectAutoencoder(_ listsTensors: Bool) -> Bool {
+        let parts = ["model_index.json", "unet", "vae", "text_encoder", "tokenizer", "scheduler"]
+        guard !parts.contains(where: exists),
+            let found = try? SeparateAutoencoder(path: path, usualScaling: 0.18215)
+        else { return false }
+        let isTiny = found.config is AutoencoderTinyConfig
+        kind = isTiny ? "a tiny VAE (TAESD)" : "a VAE"
+        facts = [
+            Fact(
+                name: "latents",
+                value: "\(found.config.latentChannels) channels, \(found.config.factor) times smaller"),
+            Fact(
+                name: "to be used",
+                value: isTiny ? "with --taesd, or with --vae if it can encode too" : "with --vae"),
+        ]
+        self.parts = [Part(name: Self.lastComponent(path), found.source, listsTensors)]
+        problems += found.problem.map { [String(describing: $0)] } ?? []
+        tellPrecision()
+        return true
     }
 
     private func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: path + "/" + name) }

@@ -1,3 +1,4 @@
+import Checkpoints
 import FoundationEssentials
 
 /// A folder of LoRAs that are asked for by name, as in `<lora:name:0.8>`.
@@ -20,7 +21,8 @@ public struct LoRAFolder: Sendable {
         }
     }
 
-    /// The file of a name: its path below the folder, or its last part alone, with or without the ending.
+    /// The file of a name: its path below the folder, or its last part alone, with or without the ending, in capitals
+    /// or small letters; or the name that its trainer gave it (`ss_output_name`), by which the webui also knows it.
     ///
     /// - Throws: `LimnError` that lists the nearest names if there is none, and all if there are several
     public func file(named name: String) throws -> String {
@@ -29,18 +31,31 @@ public struct LoRAFolder: Sendable {
         if let exact = files.first(where: { $0.name == stem && (ending.map($0.path.hasSuffix) ?? true) }) {
             return exact.path
         }
-        let matches = files.filter { LoRA.stem($0.path) == stem }
-        if matches.count == 1 { return matches[0].path }
-        guard matches.isEmpty else {
-            throw LimnError(
-                "\(path): several LoRAs are called \(name): \(matches.map(\.name).joined(separator: ", ")); say which",
-                isUsage: true)
+        let folded = stem.lowercased()
+        let ways: [((name: String, path: String)) -> Bool] = [
+            { LoRA.stem($0.path) == stem }, { $0.name.lowercased() == folded },
+            { LoRA.stem($0.path).lowercased() == folded }, { Self.outputName($0.path)?.lowercased() == folded },
+        ]
+        for way in ways {
+            let matches = files.filter(way)
+            // The same in another form beside a safetensors file is not another one.
+            guard let first = matches.first else { continue }
+            guard Set(matches.map(\.name)).count == 1 else {
+                let names = matches.map(\.name).joined(separator: ", ")
+                throw LimnError("\(path): several LoRAs are called \(name): \(names); say which", isUsage: true)
+            }
+            return first.path
         }
         guard !files.isEmpty else { throw LimnError("\(path): there are no LoRAs in this folder", isUsage: true) }
         let near = files.map { ($0.name, Self.distance(LoRA.stem($0.path), stem)) }.sorted { $0.1 < $1.1 }
         throw LimnError(
             "\(path): there is no LoRA called \(name); the nearest of \(files.count) are "
                 + near.prefix(5).map(\.0).joined(separator: ", "), isUsage: true)
+    }
+
+    /// What a file says that kohya's trainer was to call it.
+    private static func outputName(_ path: String) -> String? {
+        ((try? openTensors(file: path)) as? SafetensorsFile)?.metadata["ss_output_name"]
     }
 
     /// Levenshtein's: how many letters must be put in, taken out or exchanged. Case does not count.

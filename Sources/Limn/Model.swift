@@ -23,6 +23,9 @@ public struct LoadOptions: Sendable, Equatable {
     /// Whether tensors of a LoRA that find no place in the model are left out, to be found in `Model.warnings`, instead
     /// of being an error.
     public var isLenientWithLoRAs = false
+    /// Whether tensors of the model that belong to no part of it are left out, to be found in `Model.warnings`, instead of
+    /// being an error. One that is missing always is one.
+    public var isLenient = false
     /// The folder of a tokenizer, for a model that is a single file; nil to look beside the file.
     public var tokenizer: String?
     /// Takes the averaged weights (EMA) of the UNet where a single file has both these and the last ones.
@@ -95,6 +98,8 @@ public actor Model {
     public nonisolated let loras: [LoRA]
     /// The files of learnt words.
     public nonisolated let embeddings: [String]
+    /// Words for prompts that the files of LoRAs bring along.
+    public nonisolated let wordsOfLoRAs: [String]
     /// What was not quite as it should be when the model was loaded, in sentences.
     public nonisolated let warnings: [String]
 
@@ -155,8 +160,10 @@ public actor Model {
         }
         let opened = try OpenedModel(
             path: path,
-            options: .init(tokenizer: options.tokenizer, prefersAverages: options.prefersAverages))
+            options: .init(
+                tokenizer: options.tokenizer, prefersAverages: options.prefersAverages, isLenient: options.isLenient))
         var (description, parts) = (opened.description, opened.parts)
+        var warnings = opened.warnings
         vaeName = try options.vae.map { try description.replaceVAE($0, &parts) }
         let kernels = try Kernels.chosen()
         precision = options.precision ?? .usual(with: kernels)
@@ -165,16 +172,18 @@ public actor Model {
             packsOnUse: options.lowMemory)
         let belongsToTask = compute.isCancelled
         compute.isCancelled = isCancelled
-        let words = try options.embeddings.map { try TextualInversion(path: $0) }
+        var words = try options.embeddings.map { try TextualInversion(path: $0) }
         // A picture drawn with a learnt word is not what the model alone would draw.
         let own = words.isEmpty ? parts.fingerprint : parts.fingerprint(with: words)
         storedLoRAs = try options.loras.map { try StoredLoRA($0) }
         (loras, embeddings) = (options.loras, options.embeddings)
-        var (merged, warnings) = try parts.merging(
+        var (merged, unplaced, bundled) = try parts.merging(
             options.loras, description, isLenient: options.isLenientWithLoRAs)
-        self.warnings = warnings
+        warnings += unplaced
+        wordsOfLoRAs = Self.add(bundled, to: &words, &warnings)
         var refining = try options.refiner.map { [description] in
-            try OpenedRefiner(path: $0, of: description, tokenizer: options.tokenizer)
+            try OpenedRefiner(
+                path: $0, of: description, tokenizer: options.tokenizer, isLenient: options.isLenient)
         }
         let tracker = LoadTracker(ofBytes: merged.byteCount + (refining?.parts.byteCount ?? 0), progress)
         merged.tracker = tracker
@@ -184,14 +193,18 @@ public actor Model {
         vaeCompute = description.needsFloat32VAE ? textCompute.exact() : textCompute
         networks = try Networks(
             description, merged, words: words, text: textCompute, compute, vae: vaeCompute, watch)
-        refiner = try refining.map { [textCompute] in
+        refiner = try refining.map { [textCompute, words] in
             try Refiner($0, words: words, text: textCompute, compute)
         }
+        warnings += merged.notes.all + (refining.map { $0.warnings + $0.parts.notes.all } ?? [])
         tracker.finish()
         tiny = try options.taesd.map { [description] in
             try TinyDecoder(
-                path: $0, isForPreviewsOnly: options.taesdForPreviewsOnly, for: description, compute)
+                path: $0, isForPreviewsOnly: options.taesdForPreviewsOnly, for: description,
+                isLenient: options.isLenient, compute)
         }
+        if let note = tiny?.note { warnings.append(note) }
+        self.warnings = warnings
         // What decodes is part of what draws.
         fingerprint = own + (tiny.map { $0.isForPreviewsOnly ? "" : "-" + $0.fingerprint } ?? "")
         compute.isCancelled = belongsToTask
@@ -208,6 +221,26 @@ public actor Model {
             description.usualSteps(startsFromPicture: false), description.usualSteps(startsFromPicture: true)
         )
         executor = ModelExecutor()
+    }
+
+    /// Adds the embeddings of LoRAs to words, except those that have been given otherwise.
+    ///
+    /// - Returns: the words that were added
+    private static func add(
+        _ bundled: [TextualInversion], to words: inout [TextualInversion], _ warnings: inout [String]
+    ) -> [String] {
+        var added: [String] = []
+        for embedding in bundled {
+            if words.contains(where: { $0.name == embedding.name }) {
+                warnings.append(
+                    "\(embedding.path): its embedding \"\(embedding.name)\" is not used, for there is another of this "
+                        + "name")
+            } else {
+                words.append(embedding)
+                added.append(embedding.name)
+            }
+        }
+        return added
     }
 
     /// Puts another scheduler configuration in the place of the folder's own; for tests.

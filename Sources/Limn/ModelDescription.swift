@@ -60,7 +60,10 @@ package struct ModelDescription: Sendable {
     }
 
     /// The folder's or the file's own name.
-    package var name: String { URL(filePath: path).standardizedFileURL.lastPathComponent }
+    package var name: String {
+        let url = URL(filePath: path).standardizedFileURL
+        return HubCache.name(ofSnapshot: url.path) ?? url.lastPathComponent
+    }
 
     /// Whether pooled text and picture sizes join the time embedding, as in Stable Diffusion XL.
     package var isXL: Bool { unet.additionTimeChannels != nil }

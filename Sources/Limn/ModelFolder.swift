@@ -90,7 +90,9 @@ extension ModelDescription {
     private static func checkFolder(_ path: String) throws {
         var isFolder = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-            throw LimnError("\(path): there is no such model; give a diffusers folder or a checkpoint file with -m")
+            throw LimnError(
+                "\(path): there is no such model; give a diffusers folder or a checkpoint file with -m (limn downloads "
+                    + "none)")
         }
         guard isFolder else { throw LimnError("\(path): this is a file, but a model's folder was expected") }
     }
@@ -105,7 +107,7 @@ extension ModelDescription {
 
     private static func scheduler(_ folder: String) throws -> SchedulerConfig {
         let path = folder + "/scheduler/scheduler_config.json"
-        return try SchedulerConfig(json: try ConfigFile.data(path: path), file: path)
+        return try SchedulerConfig(try ConfigFile.json(path: path), file: path)
     }
 
     private static func recommendedGuidance(_ folder: String) throws -> Float? {

@@ -5,20 +5,23 @@ extension ModelParts {
     /// The same parts, whose weights are changed by LoRAs when they are read.
     ///
     /// - Parameter isLenient: whether keys that find no place in the model are left out instead of being an error
-    /// - Returns: also what was left out, in sentences
+    /// - Returns: also what was left out, in sentences, and embeddings that came with the LoRAs
     package func merging(
         _ loras: [LoRA], _ description: ModelDescription, isLenient: Bool
-    ) throws -> (parts: ModelParts, warnings: [String]) {
-        guard !loras.isEmpty else { return (self, []) }
+    ) throws -> (parts: ModelParts, warnings: [String], embeddings: [TextualInversion]) {
+        guard !loras.isEmpty else { return (self, [], []) }
         var networks: [String: LoRAMerge.Network] = [:]
         for (part, rules) in [(.unet, .none)] + description.texts.map({ ($0.part, $0.config.rules) }) {
             networks[part.rawValue] = sources[part].map { LoRAMerge.Network(source: $0, rules: rules) }
         }
         let merge = try LoRAMerge(
-            loras.map { LoRAMerge.Item(path: $0.path, strength: $0.weight) }, into: networks, isLenient: isLenient)
-        var merged = sources
-        for part in Part.allCases { merged[part] = merge.sources[part.rawValue] ?? merged[part] }
-        return (ModelParts(sources: merged), merge.warnings)
+            loras.map { LoRAMerge.Item(path: $0.path, strength: $0.weight, unetStrength: $0.unetWeight) },
+            into: networks, isLenient: isLenient)
+        var merged = self
+        for part in Part.allCases {
+            if let source = merge.sources[part.rawValue] { merged.change([part: source]) }
+        }
+        return (merged, merge.warnings, merge.embeddings)
     }
 }
 
@@ -26,10 +29,12 @@ extension ModelParts {
 struct StoredLoRA: Codable, Equatable, Sendable {
     var path: String
     var weight: Float
+    /// nil: the same.
+    var unetWeight: Float?
     var fingerprint: String
 
     init(_ lora: LoRA) throws {
-        (path, weight) = (lora.path, lora.weight)
+        (path, weight, unetWeight) = (lora.path, lora.weight, lora.unetWeight)
         fingerprint = try Self.fingerprint(lora.path)
     }
 
@@ -41,7 +46,10 @@ struct StoredLoRA: Codable, Equatable, Sendable {
     }
 
     /// As the webui has it in prompts.
-    var tag: String { "<lora:\(LoRA.stem(path)):\(Int(exactly: weight).map(String.init) ?? "\(weight)")>" }
+    var tag: String {
+        let weights = [weight, unetWeight].compactMap { $0 }.map { Int(exactly: $0).map(String.init) ?? "\($0)" }
+        return "<lora:\(LoRA.stem(path)):\(weights.joined(separator: ":"))>"
+    }
 }
 
 extension FNV1a {
@@ -79,7 +87,7 @@ extension Recipe {
             if try withLimnErrors({ try StoredLoRA.fingerprint(path) }) != stored.fingerprint {
                 warnings.append("\(path) is not the LoRA that the picture was drawn with, so the result will differ")
             }
-            return LoRA(path: path, weight: stored.weight)
+            return LoRA(path: path, weight: stored.weight, unetWeight: stored.unetWeight)
         }
         return (loras, warnings)
     }

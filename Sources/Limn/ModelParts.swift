@@ -1,6 +1,7 @@
 import Checkpoints
 import Layers
 import Models
+import Synchronization
 import Tensors
 
 extension CheckpointPart {
@@ -17,11 +18,33 @@ extension CheckpointPart {
 package struct ModelParts {
     package typealias Part = CheckpointPart
 
-    package let sources: [Part: any TensorSource]
+    package private(set) var sources: [Part: any TensorSource]
+    /// Parts whose shapes no configuration says; they were told from the tensors.
+    private var undescribed: Set<Part>
+    /// Whether tensors that belong to no layer are left out, and named in `notes`, instead of being an error.
+    var isLenient = false
+    /// What was left out, in sentences; all copies of these parts write into one list.
+    let notes = LoadNotes()
     /// Is told what is loaded.
     var tracker: LoadTracker?
 
-    package init(sources: [Part: any TensorSource]) { self.sources = sources }
+    /// - Parameter areDescribed: whether there are configurations beside the files
+    package init(sources: [Part: any TensorSource], areDescribed: Bool = true) {
+        self.sources = sources
+        undescribed = areDescribed ? [] : Set(sources.keys)
+    }
+
+    /// Puts another file in the place of a part's.
+    mutating func replace(_ part: Part, by source: any TensorSource, isDescribed: Bool) {
+        sources[part] = source
+        undescribed.remove(part)
+        if !isDescribed { undescribed.insert(part) }
+    }
+
+    /// Puts sources that give changed values of the same tensors in the place of the files.
+    mutating func change(_ changed: [Part: any TensorSource]) { sources.merge(changed) { $1 } }
+
+    private func plan(_ part: Part) -> Weights.Plan { undescribed.contains(part) ? .otherTensors : .configuration }
 
     /// Opens the files of a diffusers folder.
     package init(folder description: ModelDescription) throws {
@@ -29,16 +52,16 @@ package struct ModelParts {
         for part in description.texts.map(\.part) + [.unet, .vae] {
             sources[part] = try openTensors(folder: "\(description.path)/\(part.rawValue)", base: part.base)
         }
-        self.sources = sources
+        self.init(sources: sources)
     }
 
     /// Builds a network from its part and makes sure that no tensor was missing, left over or misshapen.
     func load<Network>(
         _ part: Part, _ rules: KeyRules, _ compute: Compute, _ build: (LayerSource) throws -> Network
     ) throws -> Network {
-        let weights = Weights(try source(part), rules: rules) { [tracker] in tracker?.add($0) }
+        let weights = Weights(try source(part), rules: rules, plan: plan(part)) { [tracker] in tracker?.add($0) }
         let network = try build(LayerSource(weights, compute: compute))
-        try weights.finish()
+        notes.add(part, try weights.finish(isLenient: isLenient))
         return network
     }
 
@@ -50,9 +73,9 @@ package struct ModelParts {
     /// Does what `load` does, with the same errors, but reads no values and keeps nothing.
     func check<Network>(_ part: Part, _ rules: KeyRules, _ build: (LayerSource) throws -> Network) throws {
         let compute = Compute(kernels: try Kernels.chosen(), threads: 1)
-        let weights = Weights.unread(try source(part), rules: rules)
+        let weights = Weights.unread(try source(part), rules: rules, plan: plan(part))
         try compute.arena.plan { _ = try build(LayerSource(weights, compute: compute)) }
-        try weights.finish()
+        notes.add(part, try weights.finish(isLenient: isLenient))
     }
 
     private func source(_ part: Part) throws -> any TensorSource {
@@ -82,6 +105,23 @@ package struct ModelParts {
         }
         return hash.text
     }
+}
+
+/// Sentences about what was left out when networks were built.
+final class LoadNotes: Sendable {
+    private let leftOvers = Mutex<[ModelParts.Part: Weights.LeftOver]>([:])
+
+    func add(_ part: ModelParts.Part, _ leftOver: Weights.LeftOver?) {
+        leftOvers.withLock { $0[part] = leftOver }
+    }
+
+    /// In sentences.
+    var all: [String] {
+        leftOvers.withLock { $0.sorted { $0.key.rawValue < $1.key.rawValue }.map(\.value.description) }
+    }
+
+    /// Keys of the parts' files.
+    var unused: [ModelParts.Part: Set<String>] { leftOvers.withLock { $0.mapValues { Set($0.fileKeys) } } }
 }
 
 /// How each network is built of its part: the one list of them.

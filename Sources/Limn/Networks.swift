@@ -27,7 +27,9 @@ extension ModelDescription {
             let positions = text.config.maximumLength
             let tokenizer = try TokenizerLoader.load(
                 folder: text.tokenizer, maximumLength: positions, padding: text.padding,
-                learnt: words.map { LearntToken(name: $0.name, count: $0.count) })
+                learnt: words.map {
+                    LearntToken(name: $0.name, count: $0.count, file: $0.isBundled ? nil : $0.path)
+                })
             guard tokenizer.maximumLength <= positions else {
                 throw LimnError(
                     "\(path): the tokenizer gives \(tokenizer.maximumLength) tokens, but the text encoder has "
@@ -49,9 +51,9 @@ extension ModelDescription {
         watch?.lap("tokenizer")
         return try zip(texts, tokenizers).map { text, tokenizer in
             var learnt: [Int: [Float]] = [:]
-            for (word, ids) in zip(words, tokenizer.learntIDs) {
+            for (word, known) in zip(words, tokenizer.learnt) {
                 let vectors = try word.vectors(for: text.part.rawValue, width: text.config.tokenChannels)
-                for (id, vector) in zip(ids, vectors) { learnt[id] = vector }
+                for (id, vector) in zip(known.ids, vectors) { learnt[id] = vector }
             }
             return TextReader(tokenizer: tokenizer, encoder: try parts.text(text, compute), learnt: learnt)
         }

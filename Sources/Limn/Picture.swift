@@ -41,6 +41,14 @@ public struct Picture: Sendable, Equatable {
         image = try withLimnErrors { try PNG.read(path) }
     }
 
+    /// Reads a PNG file's bytes, as they came over a pipe or a network.
+    ///
+    /// - Parameter name: what errors call it
+    /// - Throws: `LimnError` saying what is wrong with them
+    public init(pngData: [UInt8], name: String = "picture") throws {
+        image = try withLimnErrors { try PNG.read(pngData, name: name) }
+    }
+
     /// Writes a PNG file that carries the request that made it (the webui's `parameters`, and an exact form that
     /// `Recipe` reads). The file appears whole or not at all.
     ///

@@ -98,9 +98,9 @@ extension [TextReader] {
     /// the webui and in ComfyUI.
     func readInChunks(
         _ spoken: SpokenText, _ style: PromptStyle, _ emphasis: Emphasis, _ description: ModelDescription,
-        _ compute: Compute
+        _ compute: Compute, missing: (String) -> Void = { _ in }
     ) throws -> ReadText {
-        let chunked = try map { try style.chunks(spoken.text, $0.tokenizer) }
+        let chunked = try map { try style.chunks(spoken.text, $0.tokenizer, missing: missing) }
         // Learnt words may be of different lengths to two encoders.
         let count = chunked.map(\.count).max() ?? 1
         var states: [Tensor] = []
@@ -155,6 +155,8 @@ final class PromptReader {
     private let emphasis: Emphasis
     private let compute: Compute
     private var known: [SpokenText: ReadText] = [:]
+    /// Embeddings that are not there, and were told.
+    private var missing: Set<String> = []
 
     init(
         _ job: PreparedRequest, _ description: ModelDescription, _ readers: [TextReader], _ compute: Compute
@@ -171,7 +173,13 @@ final class PromptReader {
         let read = try texts.map { spoken -> ReadText in
             if let read = known[spoken] { return read }
             do {
-                let read = try readers.readInChunks(spoken, style, emphasis, description, compute)
+                let read = try readers.readInChunks(spoken, style, emphasis, description, compute) { name in
+                    guard missing.insert(name).inserted else { return }
+                    tell(
+                        .warning(
+                            "the \(spoken.name) asks for embedding:\(ComfyUIWorkflow.short(name)), which is not there, so it "
+                                + "is left out; give its file with --embedding, or its folder with --embedding-dir"))
+                }
                 known[spoken] = read
                 return read
             } catch let error as PromptError {

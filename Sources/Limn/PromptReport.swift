@@ -52,7 +52,10 @@ public struct PromptReport: Sendable, Encodable {
         request.promptStyle = style
         let plan = try PromptPlan(request, steps: steps)
         let (description, tokenizers) = try withLimnErrors {
-            let description = try OpenedModel(path: model, options: .init(tokenizer: tokenizer)).description
+            // Weights are not looked at, so it does not matter whether some are left over.
+            let description = try OpenedModel(
+                path: model, options: .init(tokenizer: tokenizer, isLenient: true)
+            ).description
             let words = try embeddings.map { try TextualInversion(path: $0) }
             return (description, try description.tokenizers(words))
         }

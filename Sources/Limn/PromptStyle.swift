@@ -9,7 +9,7 @@ public enum PromptStyle: String, Sendable, CaseIterable, Codable {
     /// As the webui does: weights `(a:1.2)`, `((a))`, `[a]`; `[from:to:0.4]`, `[a|b]`; `AND`, `BREAK`; prompts of any
     /// length.
     case webui
-    /// As ComfyUI does: weights `(a:1.2)`; prompts of any length.
+    /// As ComfyUI does: weights `(a:1.2)`, `embedding:name`; prompts of any length.
     case comfyui
     /// As stable-diffusion.cpp does: the webui's weights and `BREAK`; prompts of any length, cut where a chunk is full.
     case sdcpp = "sd.cpp"
@@ -40,7 +40,11 @@ extension PromptStyle {
     var ownEmphasis: Emphasis { self == .comfyui ? .comfyui : .original }
 
     /// A text without compositions and changes, cut for a text encoder.
-    func chunks(_ text: String, _ tokenizer: any Tokenizer) throws -> [PromptChunk] {
+    ///
+    /// - Parameter missing: is told the names of embeddings that are asked for, but are not there
+    func chunks(
+        _ text: String, _ tokenizer: any Tokenizer, missing: (String) -> Void = { _ in }
+    ) throws -> [PromptChunk] {
         switch self {
         case .plain:
             [
@@ -50,7 +54,7 @@ extension PromptStyle {
                     })
             ]
         case .webui: try PromptChunks.webUI(try WebUIWeights.parse(text), tokenizer)
-        case .comfyui: try PromptChunks.comfy(try ComfyWeights.parse(text), tokenizer)
+        case .comfyui: try PromptChunks.comfy(try ComfyWeights.parse(text), tokenizer, missing: missing)
         case .sdcpp: try PromptChunks.sdcpp(try WebUIWeights.parse(text), tokenizer)
         }
     }
@@ -94,6 +98,17 @@ extension Emphasis {
     private static func multiply(_ z: UnsafeMutableBufferPointer<Float>, _ weights: [Double], _ channels: Int) {
         for (token, weight) in weights.enumerated() where weight != 1 {
             for index in token * channels..<(token + 1) * channels { z[index] *= Float(weight) }
+        }
+    }
+}
+
+extension PromptStyle {
+    /// How a prompt of this style calls an embedding.
+    func word(for embedding: LearntToken) -> String {
+        switch self {
+        case .plain: embedding.name
+        case .webui, .sdcpp: EmbeddingName.stem(of: embedding.file)
+        case .comfyui: "embedding:" + EmbeddingName.stem(of: embedding.file)
         }
     }
 }

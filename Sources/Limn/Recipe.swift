@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Images
+import Platform
 import Sampling
 
 /// How a picture was made, as its file tells: enough to draw it again.
@@ -23,60 +24,41 @@ public struct Recipe: Sendable {
     public var precision: Precision? { stored.precision.flatMap(Precision.init(rawValue:)) }
     /// Whether the file holds Limn's exact form, so that the picture comes out the same to the bit.
     public let isExact: Bool
-    /// The webui's text, for people.
+    /// The webui's text, for people; of records in other forms, what is read of them.
     public let parameters: String?
     /// What the file says that is not followed, in sentences.
     public let notes: [String]
+    /// The program that drew it, as people call it.
+    public let program: String
+    /// The embeddings that another program's picture was drawn with, by their names.
+    public let embeddingNames: [String]
     /// The program that drew it, as far as the file tells.
     public var likeness: Likeness { stored.likeness ?? .diffusers }
     private let stored: StoredRequest
     var storedLoRAs: [StoredLoRA] { stored.loras ?? [] }
 
     /// Reads a PNG file's text chunks: Limn's own, else ComfyUI's `prompt`, else the `parameters` of the webui and
-    /// stable-diffusion.cpp.
+    /// stable-diffusion.cpp, else what other programs write.
     ///
     /// - Throws: `LimnError` if the file is not a PNG or does not say how it was made
     public init(contentsOf path: String) throws {
-        let text = try withLimnErrors { try PNG.readText(path) }
-        let exact = text.first { $0.keyword == PictureParameters.exactKeyword }?.text
-        parameters = text.first { $0.keyword == PictureParameters.keyword }?.text
-        let workflow = text.first { $0.keyword == ComfyUIWorkflow.keyword }?.text
-        if let exact {
+        let texts = try withLimnErrors { try PNG.readText(path) }
+        if let exact = texts.first(where: { $0.keyword == PictureParameters.exactKeyword })?.text {
             do {
-                stored = try JSONDecoder().decode(StoredRequest.self, from: Data(exact.utf8))
+                stored = try JSON(parsing: Array(exact.utf8)).decode(StoredRequest.self)
             } catch {
                 throw LimnError("\(path): its record of how it was made is damaged, so it cannot be drawn again")
             }
-            (isExact, notes) = (true, [])
-        } else if let workflow = try Self.followed(workflow, path, hasParameters: parameters != nil) {
-            (stored, notes) = workflow
-            isExact = false
-        } else if let parameters {
-            let fields = PictureParameters(parsing: StoredRequest.withoutJSON(parameters))
-            stored = try StoredRequest(fields, path: path)
-            (isExact, notes) = (false, StoredRequest.notFollowed(fields, path: path))
+            (isExact, notes, embeddingNames, program) = (true, [], [], "limn")
+            parameters = texts.first { $0.keyword == PictureParameters.keyword }?.text
         } else {
-            throw LimnError(
-                "\(path): this picture does not say how it was made (neither a `parameters` nor a `prompt` text); limn's "
-                    + "own pictures do")
+            let found = try ForeignRecord(texts, path: path)
+            (stored, notes, program) = (found.stored, found.notes, found.program)
+            (isExact, embeddingNames) = (false, found.embeddingNames)
+            parameters = found.text ?? found.stored.parameters.text
         }
         modelName = stored.model
         modelFingerprint = stored.fingerprint
-    }
-
-    /// What ComfyUI's nodes say; nil if there are none, or if they are not followed and there are `parameters` besides, as
-    /// some nodes write that save pictures.
-    private static func followed(
-        _ workflow: String?, _ path: String, hasParameters: Bool
-    ) throws -> (StoredRequest, [String])? {
-        guard let workflow else { return nil }
-        do {
-            var read = try ComfyUIWorkflow(parsing: workflow, path: path)
-            return (try read.stored(), read.notes)
-        } catch {
-            if hasParameters { return nil }
-            throw error
-        }
     }
 
     /// Whether a picture to start from is needed.

@@ -27,14 +27,16 @@ struct Refiner: Sendable {
 struct OpenedRefiner {
     let description: ModelDescription
     var parts: ModelParts
+    let warnings: [String]
 
     /// - Parameters:
     ///   - path: a folder or a file
     ///   - tokenizer: of a file, if none lies beside it; nil for that of the first model, whose vocabulary is the same
     /// - Throws: `LimnError` if it does not go on from the first model's latents
-    init(path: String, of first: ModelDescription, tokenizer: String?) throws {
+    init(path: String, of first: ModelDescription, tokenizer: String?, isLenient: Bool) throws {
         let opened = try OpenedModel(
-            path: path, options: .init(usualTokenizer: tokenizer ?? first.texts.last?.tokenizer))
+            path: path,
+            options: .init(usualTokenizer: tokenizer ?? first.texts.last?.tokenizer, isLenient: isLenient))
         let description = opened.description
         guard first.isXL, description.isXL, first.input == .latents, description.input == .latents,
             description.vae.latentChannels == first.vae.latentChannels,
@@ -50,6 +52,6 @@ struct OpenedRefiner {
         else {
             throw LimnError("\(path): the refiner predicts something else than \(first.name) does")
         }
-        (self.description, parts) = (description, opened.parts)
+        (self.description, parts, warnings) = (description, opened.parts, opened.warnings)
     }
 }

@@ -2,6 +2,7 @@ import Checkpoints
 import FoundationEssentials
 import Layers
 import Models
+import Platform
 import Tensors
 
 /// An autoencoder that lies apart from a model, found but not yet packed: what `LoadOptions.vae` and `.taesd` name.
@@ -15,7 +16,7 @@ struct SeparateAutoencoder {
     /// Where the configuration lies; nil if there is none.
     let configFile: String?
     /// What shapes tell in its place, of an `AutoencoderKL`.
-    let told: [String: JSONValue]?
+    let told: [String: JSON]?
     let source: any TensorSource
 
     /// - Parameter usualScaling: the scaling factor of an `AutoencoderKL` that comes without a configuration
@@ -119,12 +120,29 @@ struct SeparateAutoencoder {
     }
 
     /// Packs the weights, and makes sure that none was missing, left over or misshapen.
-    func load(_ compute: Compute) throws -> any Autoencoder {
-        let weights = Weights(source, rules: config.rules)
+    ///
+    /// - Parameter isLenient: whether some may be left over
+    /// - Returns: also a sentence about those
+    func load(_ compute: Compute, isLenient: Bool) throws -> (any Autoencoder, note: String?) {
+        let weights = Weights(source, rules: config.rules, plan: isDescribed ? .configuration : .otherTensors)
         let network = try config.autoencoder(LayerSource(weights, compute: compute))
-        try weights.finish()
-        return network
+        return (network, try weights.finish(isLenient: isLenient)?.description)
     }
+
+    /// What is wrong with the weights, without reading values; nil if nothing is.
+    var problem: (any Error)? {
+        var parts = ModelParts(sources: [:])
+        parts.replace(.vae, by: source, isDescribed: isDescribed)
+        do {
+            try parts.check(.vae, config.rules, config.autoencoder)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    /// Whether a configuration says what its tensors should be.
+    var isDescribed: Bool { configFile != nil }
 }
 
 extension ModelDescription {
@@ -143,7 +161,7 @@ extension ModelDescription {
                     + "with --taesd", isUsage: true)
         }
         vae = other.config
-        parts = ModelParts(sources: parts.sources.merging([.vae: other.source]) { $1 })
+        parts.replace(.vae, by: other.source, isDescribed: other.isDescribed)
         return other.name
     }
 }
@@ -155,15 +173,19 @@ struct TinyDecoder: Sendable {
     let isForPreviewsOnly: Bool
     let name: String
     let fingerprint: String
+    /// What was left out; nil if nothing was.
+    let note: String?
 
-    init(path: String, isForPreviewsOnly: Bool, for model: ModelDescription, _ compute: Compute) throws {
+    init(
+        path: String, isForPreviewsOnly: Bool, for model: ModelDescription, isLenient: Bool, _ compute: Compute
+    ) throws {
         let separate = try SeparateAutoencoder(path: path, usualScaling: 1)
         guard separate.config is AutoencoderTinyConfig else {
             throw LimnError(
                 "\(path): this is no tiny autoencoder (TAESD) but a whole VAE; give it with --vae", isUsage: true)
         }
         try separate.check(fits: model)
-        network = try separate.load(compute)
+        (network, note) = try separate.load(compute, isLenient: isLenient)
         config = separate.config
         self.isForPreviewsOnly = isForPreviewsOnly
         (name, fingerprint) = (separate.name, separate.fingerprint)

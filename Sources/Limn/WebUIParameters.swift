@@ -97,16 +97,16 @@ extension StoredRequest {
     private static let zeroSNR = "Zero Terminal SNR"
 
     /// What another program's picture says of settings that few samplers have.
-    private static func tuning(_ parameters: PictureParameters) -> SamplerTuning? {
+    private static func tuning(_ fields: inout FieldReader) -> SamplerTuning? {
         var tuning = SamplerTuning()
-        func number(_ key: String) -> Double? { parameters[key].flatMap { Double($0) } }
-        tuning.sigmas = parameters["Sigmas"]?.split(separator: " ").compactMap { Double($0) }
-        tuning.noiseSchedule = parameters["Betas"].flatMap { try? BetaSchedule(named: $0) }?.rawValue
-        if parameters["Noise Schedule"] == zeroSNR { tuning.zeroSNR = true }
-        (tuning.churn, tuning.noiseFactor) = (number("Sigma churn"), number("Sigma noise"))
-        (tuning.churnLowest, tuning.churnHighest) = (number("Sigma tmin"), number("Sigma tmax"))
-        tuning.relativeTolerance = number("Relative tolerance")
-        tuning.absoluteTolerance = number("Absolute tolerance")
+        tuning.sigmas = fields.text("Sigmas")?.split(separator: " ").compactMap { Double($0) }
+        tuning.noiseSchedule = fields.value("Betas") { try? BetaSchedule(named: $0) }?.rawValue
+        tuning.zeroSNR = fields.value("Noise Schedule") { $0 == Self.zeroSNR ? true : $0 == "Default" ? false : nil }
+        if tuning.zeroSNR == false { tuning.zeroSNR = nil }
+        (tuning.churn, tuning.noiseFactor) = (fields.double("Sigma churn"), fields.double("Sigma noise"))
+        (tuning.churnLowest, tuning.churnHighest) = (fields.double("Sigma tmin"), fields.double("Sigma tmax"))
+        tuning.relativeTolerance = fields.double("Relative tolerance")
+        tuning.absoluteTolerance = fields.double("Absolute tolerance")
         return tuning == SamplerTuning() ? nil : tuning
     }
 
@@ -116,65 +116,91 @@ extension StoredRequest {
     }
 
     /// What another program's picture says of how it was made. Names that are not known are left out, so that the
-    /// model's own settings hold.
-    init(_ parameters: PictureParameters, path: String) throws {
+    /// profile's own settings hold, or the model's.
+    ///
+    /// - Returns: also what is not followed, in sentences
+    static func read(_ parameters: PictureParameters, path: String) throws -> (StoredRequest, notes: [String]) {
         guard !parameters.prompt.isEmpty || !parameters.fields.isEmpty else {
             throw LimnError("\(path): its `parameters` text is empty")
         }
-        self.init(Request(prompt: parameters.prompt), model: "", fingerprint: "", precision: nil)
+        var stored = StoredRequest(Request(prompt: parameters.prompt), model: "", fingerprint: "", precision: nil)
+        var fields = FieldReader(parameters)
+        let notes = stored.read(&fields, path: path)
+        return (stored, notes)
+    }
+
+    private mutating func read(_ fields: inout FieldReader, path: String) -> [String] {
+        var notes: [String] = []
         (version, fingerprint) = (nil, nil)
-        model = parameters["Model"]
-        negativePrompt = parameters.negativePrompt
-        likeness = Self.likeness(of: parameters)
+        model = fields.text("Model")
+        negativePrompt = fields.parameters.negativePrompt
+        likeness = Self.likeness(of: fields.parameters)
         // Other programs write no style: their prompts are all of their own.
-        promptStyle = parameters["Prompt style"].flatMap(PromptStyle.init(rawValue:))
-        emphasis = parameters["Emphasis"].flatMap { name in Emphasis.allCases.first { $0.webUIName == name } }
-        if let value = parameters["Steps"].flatMap({ Int($0) }) { steps = value }
-        if let (name, own) = parameters["Sampler"].flatMap({ try? SamplerName.parse($0) }) {
-            sampler = name.rawValue
-            schedule = own?.rawValue
-        }
-        if let name = parameters["Schedule type"].flatMap({ try? ScheduleName(named: $0) }) {
-            schedule = name.rawValue
-        }
-        guidanceScale = parameters["CFG scale"].flatMap { Float($0) }
-        imageGuidanceScale = parameters["Image CFG scale"].flatMap { Float($0) }
-        guidanceRescale = parameters["CFG rescale"].flatMap { Float($0) } ?? 0
-        guidanceEnd = parameters["Guidance end"].flatMap { Double($0) }
-        let guidance = GuidanceOptions(parameters)
-        if guidance != GuidanceOptions() { self.guidance = guidance }
-        cacheInterval = parameters["Cache interval"].flatMap { Int($0) }
-        seed = parameters["Seed"].flatMap { UInt64($0) }
-        if let size = Self.size(parameters["Size"]) { (width, height) = (size.width, size.height) }
-        if let strength = parameters["Variation seed strength"].flatMap({ Double($0) }), strength > 0 {
-            variation = Variation(seed: parameters["Variation seed"].flatMap { UInt64($0) }, strength: strength)
-        }
-        seedSize = Self.size(parameters["Seed resize from"])
-        strength = parameters["Denoising strength"].flatMap { Double($0) }
-        maskBlur = parameters["Mask blur"].flatMap { Double($0) } ?? 4
-        eta = parameters["Eta"].flatMap { Float($0) }
-        tuning = Self.tuning(parameters)
+        promptStyle = fields.value("Prompt style", PromptStyle.init(rawValue:))
+        emphasis = fields.value("Emphasis") { name in Emphasis.allCases.first { $0.webUIName == name } }
+        if let value = fields.integer("Steps") { steps = value }
         var solver = Request.Solver()
-        solver.order = parameters["Solver order"].flatMap { Int($0) }
-        solver.type = parameters["Solver type"]
-        solver.gamma = parameters["Gamma"].flatMap { Double($0) }
-        solver.tau = parameters["Tau"].flatMap { Double($0) }
-        solver.snr = parameters["SNR"].flatMap { Double($0) }
-        solver.correctorSteps = parameters["Corrector steps"].flatMap { Int($0) }
+        if let name = fields.text("Sampler"), !name.isEmpty {
+            if let found = OtherSampler(name) {
+                (sampler, schedule) = (found.sampler.rawValue, found.schedule?.rawValue)
+                solver.type = found.solverType
+            } else if !(likeness == .sdcpp && name.hasPrefix("ddim_trailing")) {
+                notes.append(Self.unknown("sampler", name, own: likeness?.habits.sampler, flag: "--sampler", path))
+            }
+        }
+        if let name = fields.text("Schedule type"), !["", "Automatic"].contains(name) {
+            if let known = try? ScheduleName(named: name) {
+                schedule = known.rawValue
+            } else {
+                notes.append(Self.unknown("schedule", name, own: nil, flag: "--schedule", path))
+            }
+        }
+        guidanceScale = fields.float("CFG scale")
+        imageGuidanceScale = fields.float("Image CFG scale")
+        guidanceRescale = fields.float("CFG rescale") ?? 0
+        guidanceEnd = fields.double("Guidance end")
+        let guidance = GuidanceOptions(fields.parameters)
+        if guidance != GuidanceOptions() { self.guidance = guidance }
+        if guidance.dynamicThresholding != nil { fields.pass(guidance.parameters.map(\.key)) }
+        cacheInterval = fields.integer("Cache interval")
+        seed = fields.value("Seed") { UInt64($0) }
+        if let size = fields.value("Size", Self.size) { (width, height) = (size.width, size.height) }
+        let variationSeed = fields.value("Variation seed") { UInt64($0) }
+        if let strength = fields.double("Variation seed strength"), strength > 0 {
+            variation = Variation(seed: variationSeed, strength: strength)
+        }
+        // -1x-1 is none.
+        seedSize = fields.text("Seed resize from").flatMap(Self.size)
+        strength = fields.double("Denoising strength")
+        maskBlur = fields.double("Mask blur") ?? 4
+        eta = fields.float("Eta")
+        tuning = Self.tuning(&fields)
+        solver.order = fields.integer("Solver order")
+        solver.type = fields.text("Solver type") ?? solver.type
+        solver.gamma = fields.double("Gamma")
+        solver.tau = fields.double("Tau")
+        solver.snr = fields.double("SNR")
+        solver.correctorSteps = fields.integer("Corrector steps")
         self.solver = solver == Request.Solver() ? nil : solver
-        clipSkip = parameters["Clip skip"].flatMap { Int($0) }
-        vaeTiling = parameters["VAE tiling"] == "on" ? true : nil
-        if let name = parameters["RNG"].flatMap({ try? GeneratorName(named: $0) }) { generator = name.rawValue }
+        clipSkip = fields.integer("Clip skip")
+        vaeTiling = fields.text("VAE tiling") == "on" ? true : nil
+        generator = fields.value("RNG") { try? GeneratorName(named: $0) }?.rawValue
         switch likeness {
-        case .webui: readWebUI(parameters)
-        case .sdcpp: readSDCPP(parameters)
+        case .webui: notes += readWebUI(&fields, path: path)
+        case .sdcpp: readSDCPP(&fields)
         default: break
         }
+        return notes + Self.notes(&fields, path: path)
+    }
+
+    private static func unknown(_ kind: String, _ name: String, own: String?, flag: String, _ path: String) -> String {
+        "\(path): the \(kind) \"\(ComfyUIWorkflow.short(name))\" is not known here, so "
+            + "\(own ?? "the usual one") is used and the picture will be another; choose one with \(flag)"
     }
 
     /// "512x768"; nil if it is no size. The webui writes 0x0 or -1x-1 for none.
-    private static func size(_ text: String?) -> PixelSize? {
-        let sides = text?.split(separator: "x").compactMap { Int($0) } ?? []
+    static func size(_ text: String) -> PixelSize? {
+        let sides = text.split(separator: "x").compactMap { Int($0) }
         return sides.count == 2 && sides.allSatisfy { $0 > 0 } ? PixelSize(width: sides[0], height: sides[1]) : nil
     }
 }

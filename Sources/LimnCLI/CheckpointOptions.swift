@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// What a model that is a single file needs besides.
+/// How a model's files are read, those of a single file above all.
 struct CheckpointOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
@@ -14,4 +14,10 @@ struct CheckpointOptions: ParsableArguments {
 
     @Flag(help: "Take the averaged weights (EMA) of a checkpoint file that has both.")
     var ema = false
+
+    @Flag(
+        help: """
+            Load a model that has tensors which belong to no part of it; they are left out and named in a warning.
+            """)
+    var lenient = false
 }

@@ -53,6 +53,17 @@ enum Console {
         }
     }
 
+    /// A file for another program to read.
+    ///
+    /// - Throws: `LimnError` if it cannot be written, also if the reader has gone away
+    static func output(_ bytes: [UInt8]) throws {
+        clear()
+        let failure = bytes.withUnsafeBytes { write($0, to: STDOUT_FILENO) }
+        guard failure == 0 else {
+            throw LimnError("the picture cannot be written to standard output: \(String(cString: strerror(failure)))")
+        }
+    }
+
     static func error(_ text: String) { note("limn: " + text) }
 
     static func warning(_ text: String) { note("limn: warning: " + text) }
@@ -95,17 +106,19 @@ enum Console {
     @discardableResult
     private static func write(_ text: String, to descriptor: Int32) -> Int32 {
         var text = text
-        return text.withUTF8 { bytes in
-            var rest = UnsafeRawBufferPointer(bytes)
-            while !rest.isEmpty {
-                let count = Glibc.write(descriptor, rest.baseAddress, rest.count)
-                if count > 0 {
-                    rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(count))
-                } else if errno != EINTR {
-                    return errno
-                }
+        return text.withUTF8 { write(UnsafeRawBufferPointer($0), to: descriptor) }
+    }
+
+    private static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Int32 {
+        var rest = bytes
+        while !rest.isEmpty {
+            let count = Glibc.write(descriptor, rest.baseAddress, rest.count)
+            if count > 0 {
+                rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(count))
+            } else if errno != EINTR {
+                return errno
             }
-            return 0
         }
+        return 0
     }
 }

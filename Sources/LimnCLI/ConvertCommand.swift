@@ -52,7 +52,7 @@ struct ConvertCommand: ParsableCommand {
         Interruption.install()
         var conversion = Conversion(from: input, to: output)
         (conversion.type, conversion.vae, conversion.tokenizer) = (dtype, vae, checkpoint.tokenizer)
-        conversion.prefersAverages = checkpoint.ema
+        (conversion.prefersAverages, conversion.isLenient) = (checkpoint.ema, checkpoint.lenient)
         (conversion.loras, conversion.isLenientWithLoRAs) = (try lora.given(), lora.isLenient)
         let display = ProgressDisplay(isQuiet: quiet)
         display.loading(input)

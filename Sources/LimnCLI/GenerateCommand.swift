@@ -17,6 +17,7 @@ struct GenerateCommand: AsyncParsableCommand {
               limn --from output.png --steps 50   the same with more steps
               limn --from webui.png -m dream.safetensors     what the webui, ComfyUI or sd.cpp drew
               echo "a red apple" | limn -
+              limn "a hat" -i - -o - < face.png | magick - face.webp
 
             A prompt that is the name of a subcommand is written with -p: limn -p info. \
 
@@ -37,6 +38,7 @@ struct GenerateCommand: AsyncParsableCommand {
     @OptionGroup(title: "The same picture as elsewhere") var likeness: LikenessOptions
     @OptionGroup(title: "Pictures to start from") var start: StartOptions
     @OptionGroup(title: "LoRAs") var lora: LoRAOptions
+    @OptionGroup(title: "Embeddings") var embeddings: EmbeddingOptions
     @OptionGroup(title: "How to draw it") var sampling: SamplingOptions
     @OptionGroup(title: "Noise, and what only some samplers know") var tuning: TuningOptions
     @OptionGroup(title: "Seeds") var seeds: SeedOptions

@@ -5,7 +5,7 @@ import Limn
 // given is left to the request, to the picture of `--from`, or to the model.
 
 struct WordOptions: ParsableArguments {
-    @Argument(help: "What to draw; - reads it from standard input.")
+    @Argument(help: "What to draw; - reads it from standard input. \"\" draws without a prompt.")
     var prompt: String?
 
     @Option(
@@ -30,17 +30,6 @@ struct WordOptions: ParsableArguments {
     var model: String?
 
     @OptionGroup var checkpoint: CheckpointOptions
-
-    @Option(
-        name: .customLong("embedding"), parsing: .unconditionalSingleValue,
-        help: ArgumentHelp(
-            """
-            A learnt word (textual inversion) for prompts to use by its name, which is told by the file, or is the \
-            file's own. May be given several times.
-            """,
-            valueName: "file"),
-        completion: .file(extensions: ["safetensors", "pt", "bin"]))
-    var embeddings: [String] = []
 
     @Option(
         help: ArgumentHelp(
@@ -83,12 +72,16 @@ struct WordOptions: ParsableArguments {
 struct StartOptions: ParsableArguments {
     @Option(
         name: [.customShort("i"), .customLong("init-image"), .customLong("init-img")],
-        help: ArgumentHelp("A PNG to start from; it is fitted and cropped to the size.", valueName: "picture"),
+        help: ArgumentHelp(
+            "A PNG to start from; it is fitted and cropped to the size. - reads it from standard input.",
+            valueName: "picture"),
         completion: .file(extensions: ["png"]))
     var initImage: String?
 
     @Option(
-        help: ArgumentHelp("Repaint only where this PNG is white; needs -i, of the same size.", valueName: "picture"),
+        help: ArgumentHelp(
+            "Repaint only where this PNG is white; needs -i, of the same size. - reads it from standard input.",
+            valueName: "picture"),
         completion: .file(extensions: ["png"]))
     var mask: String?
 
@@ -261,7 +254,10 @@ struct OutputOptions: ParsableArguments {
     @Option(
         name: .shortAndLong,
         help: ArgumentHelp(
-            "A file, a folder, or a pattern with {seed}, {index} or %d. (default: output.png)", valueName: "name"),
+            """
+            A file, a folder, or a pattern with {seed}, {index} or %d; - writes one picture to standard output. \
+            (default: output.png)
+            """, valueName: "name"),
         completion: .file(extensions: ["png"]))
     var output: String?
 

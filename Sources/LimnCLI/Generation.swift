@@ -5,7 +5,7 @@ import Limn
 struct Generation {
     private let flags: GenerateCommand
     private let way: MorphWay?
-    private let names: OutputNames
+    private let pictureOutput: PictureOutput
     private let latentNames: OutputNames?
     private let previews: PreviewFile?
 
@@ -33,12 +33,28 @@ struct Generation {
             throw LimnError("--taesd-preview-only needs --taesd and --preview", isUsage: true)
         }
         previews = try PreviewFile(flags.output)
-        names = try OutputNames(
-            flags.output.output ?? (way == nil ? "output.png" : "frame-%03d.png"),
+        pictureOutput = try PictureOutput(
+            flags.output, default: way == nil ? "output.png" : "frame-%03d.png",
             defaultStem: way == nil ? "output" : "frame-%03d")
+        if flags.output.saveLatents == "-" {
+            throw LimnError("latents go to a file; give its name with --save-latents", isUsage: true)
+        }
         latentNames = try flags.output.saveLatents.map {
             try OutputNames($0, ending: ".safetensors", defaultStem: "latents")
         }
+        try checkStandardInput()
+    }
+
+    /// Only one can be read from there.
+    private func checkStandardInput() throws {
+        let readers = [
+            ("the prompt", flags.words.promptOption ?? flags.words.prompt), ("-i", flags.start.initImage),
+            ("--mask", flags.start.mask),
+        ].filter { $0.1 == "-" }.map(\.0)
+        guard readers.count > 1 else { return }
+        throw LimnError(
+            "standard input can be read once, and \(readers.joined(separator: " and ")) want it; give the others "
+                + "otherwise", isUsage: true)
     }
 
     /// No number of steps that anyone asks for.
@@ -55,9 +71,7 @@ struct Generation {
         let (loras, unlike) = try flags.lora.chosen(&requests, recipe)
         warnings += unlike
         if let way { requests = try requests.flatMap(way.frames) }
-        guard recipe != nil || !requests.contains(where: { $0.prompt.allSatisfy(\.isWhitespace) }) else {
-            throw LimnError("the prompt is empty; say what to draw, such as: limn \"a red apple\"", isUsage: true)
-        }
+        try pictureOutput.check(count: requests.reduce(0) { $0 + min(max($1.count, 1), 10_000) })
         let path = try modelPath(recipe)
         display.loading(path)
         let clock = ContinuousClock()
@@ -68,9 +82,13 @@ struct Generation {
         if let from = flags.words.from, recipe?.refinerFingerprint != nil, options.refiner == nil {
             throw LimnError("\(from) was finished by a refiner; give it with --refiner", isUsage: true)
         }
-        options.embeddings = try embeddings(recipe)
+        let (embeddings, without) = try flags.embeddings.chosen(
+            requests, recipe, from: flags.words.from ?? "the picture")
+        options.embeddings = embeddings
+        warnings += without
         (options.loras, options.isLenientWithLoRAs) = (loras, flags.lora.isLenient)
         (options.tokenizer, options.prefersAverages) = (flags.words.checkpoint.tokenizer, flags.words.checkpoint.ema)
+        options.isLenient = flags.words.checkpoint.lenient
         (options.vae, options.taesd) = (flags.words.vae, flags.words.taesd)
         options.taesdForPreviewsOnly = flags.words.taesdPreviewOnly
         try checkAutoencoders(recipe)
@@ -85,6 +103,12 @@ struct Generation {
         }
         display.loaded(seconds: loadSeconds)
         for text in warnings + (recipe?.notes ?? []) + model.warnings { display.warning(text) }
+        let words = await model.embeddingNotes(for: requests)
+        for text in words.warnings { display.warning(text) }
+        for text in words.notes { display.note(text) }
+        for word in model.wordsOfLoRAs {
+            display.note("a LoRA brings an embedding: prompts use it by the word \"\(word)\"")
+        }
         if let expected = recipe?.modelFingerprint, expected != model.fingerprint {
             display.warning(
                 "\(model.name) is not the model that drew \(flags.words.from ?? "the picture") (its fingerprint is "
@@ -124,12 +148,11 @@ struct Generation {
 
     private func finish(_ picture: Picture, index: Int, loadSeconds: Double, _ display: ProgressDisplay) throws {
         let seed = picture.request?.seed ?? 0
-        let path = try Interruption.whileWriting {
-            try names.place(index: index, seed: seed) { try picture.write(toNew: $0) }
-        }
-        let report = PictureReport(picture, file: path, seed: seed, loadSeconds: loadSeconds)
+        let path = try pictureOutput.write(picture, index: index, seed: seed)
+        let report = PictureReport(
+            picture, file: path ?? "standard output", seed: seed, loadSeconds: loadSeconds)
         display.finished(report, showsFile: flags.output.json || !Console.outputIsTerminal)
-        try Console.output(flags.output.json ? try JSONLine.text(report) : path)
+        if let path { try Console.output(flags.output.json ? try JSONLine.text(report) : path) }
     }
 
     private func saveLatents(_ latents: [Latents], _ display: ProgressDisplay) throws {
@@ -146,18 +169,6 @@ struct Generation {
             }
         }
         display.note("latents: \(path)")
-    }
-
-    /// The learnt words that are given, else those that a picture was drawn with.
-    private func embeddings(_ recipe: Recipe?) throws -> [String] {
-        guard let recipe, flags.words.embeddings.isEmpty else { return flags.words.embeddings }
-        if let missing = recipe.embeddings.first(where: { access($0, R_OK) != 0 }) {
-            let all = recipe.embeddings.joined(separator: ", ")
-            throw LimnError(
-                "to draw \(flags.words.from ?? "the picture") again, the embedding \(missing) is needed, which is not "
-                    + "there; give all that it was drawn with by --embedding: \(all)", isUsage: true)
-        }
-        return recipe.embeddings
     }
 
     /// What decoded a picture that is to be drawn again must be given again.

@@ -29,11 +29,20 @@ struct InfoCommand: ParsableCommand {
         }
         if let parameters = recipe.parameters { try Console.output(Console.printable(parameters)) }
         if let line = Self.advice(recipe, picture) { try Console.output("\n" + Console.printable(line)) }
+        for note in recipe.notes { Console.warning(note) }
     }
 
     /// Whether and with what it can be drawn again.
     private static func advice(_ recipe: Recipe, _ picture: String) -> String? {
-        guard recipe.isExact, let model = recipe.modelName else { return nil }
+        guard recipe.isExact else {
+            let model = recipe.modelName.flatMap { $0.isEmpty ? nil : " with the model \($0)" } ?? ""
+            let words = recipe.embeddingNames.joined(separator: ", ")
+            let needed = words.isEmpty ? "" : " and the embeddings \(words) with --embedding"
+            return
+                "Drawn by \(recipe.program)\(model); limn --from draws it again as far as limn follows it, given that "
+                + "model with -m\(needed)."
+        }
+        guard let model = recipe.modelName else { return nil }
         var needed: [String] = []
         if recipe.needsInitImage { needed.append("-i with the picture it started from") }
         if recipe.needsMask { needed.append("--mask with its mask") }
@@ -48,12 +57,15 @@ struct InfoCommand: ParsableCommand {
         let model: String?
         let fingerprint: String?
         let exact: Bool
+        let program: String
+        let notes: [String]
         let needs: [String]
 
         init(_ recipe: Recipe, file: String) {
             self.file = file
             parameters = recipe.parameters
             (model, fingerprint, exact) = (recipe.modelName, recipe.modelFingerprint, recipe.isExact)
+            (program, notes) = (recipe.program, recipe.notes)
             needs = [
                 recipe.needsInitImage ? "init_image" : nil, recipe.needsMask ? "mask" : nil,
                 recipe.needsLatents ? "latents" : nil,

@@ -29,7 +29,12 @@ struct InspectCommand: ParsableCommand {
     func run() throws {
         let inspection = try Inspection(of: model, listsTensors: tensors)
         try Console.output(json ? JSONLine.text(inspection) : Console.printable(Self.text(inspection)))
-        if !inspection.problems.isEmpty { throw ExitCode.failure }
+        guard let first = inspection.problems.first else { return }
+        let more = inspection.problems.count - 1
+        Console.error(
+            "\(inspection.path) cannot be loaded: \(first.replacing("\n", with: " "))"
+                + (more > 0 ? " (and \(more) more problem\(more == 1 ? "" : "s"))" : ""))
+        throw ExitCode.failure
     }
 
     private static func text(_ inspection: Inspection) -> String {

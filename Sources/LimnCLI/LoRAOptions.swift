@@ -7,22 +7,28 @@ struct LoRAOptions: ParsableArguments {
     @Option(
         name: .customLong("lora"), parsing: .unconditionalSingleValue,
         help: ArgumentHelp(
-            "A LoRA to merge into the model, and how strongly (default: 1). May be given several times.",
-            valueName: "file[:weight]"),
+            """
+            A LoRA to merge into the model, and how strongly (default: 1); a second number is the UNet's own. May be \
+            given several times.
+            """,
+            valueName: "file[:weight[:unet]]"),
         completion: .file(extensions: ["safetensors"]))
     var loras: [String] = []
 
     @Option(
         name: .customLong("lora-dir"),
         help: ArgumentHelp(
-            "Where LoRAs lie that are asked for by name: <lora:name:weight> in the prompt, or --lora name.",
+            """
+            Where LoRAs lie that are asked for by name: <lora:name:weight> in the prompt, or --lora name. The name is the \
+            file's or the one that its trainer gave it; case does not count.
+            """,
             valueName: "folder"),
         completion: .directory)
     var folder: String?
 
     @Flag(
         name: .customLong("lora-lenient"),
-        help: "Go on when tensors of a LoRA find no place in the model; they are listed.")
+        help: "Go on when tensors of a LoRA do not match any layer of the model; they are listed.")
     var isLenient = false
 
     /// The LoRAs that flags name.
@@ -64,7 +70,8 @@ struct LoRAOptions: ParsableArguments {
                 throw LimnError(
                     "the prompt asks for the LoRA \(tag.name); say where LoRAs are with --lora-dir", isUsage: true)
             }
-            chosen.append(LoRA(path: try folder.file(named: tag.name), weight: tag.weight))
+            chosen.append(
+                LoRA(path: try folder.file(named: tag.name), weight: tag.weight, unetWeight: tag.unetWeight))
         }
         if chosen.isEmpty, let recipe { return try recipe.loras(in: folder) }
         return (chosen, [])

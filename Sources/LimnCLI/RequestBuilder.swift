@@ -7,8 +7,8 @@ struct RequestBuilder {
 
     /// - Throws: `LimnError` for pictures, latents or text that cannot be read or do not go together
     func request() throws -> Request {
-        let initImage = try flags.start.initImage.map { try Picture(contentsOf: $0) }
-        let mask = try flags.start.mask.map { try Picture(contentsOf: $0) }
+        let initImage = try flags.start.initImage.map(Arguments.picture)
+        let mask = try flags.start.mask.map(Arguments.picture)
         let latents = try flags.start.latents.map { try Latents(contentsOf: $0) }
         let prompt = try (flags.words.promptOption ?? flags.words.prompt).map(Arguments.prompt)
         var request: Request

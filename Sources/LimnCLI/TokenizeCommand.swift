@@ -27,14 +27,11 @@ struct TokenizeCommand: ParsableCommand {
         completion: .directory)
     var tokenizer: String?
 
-    @Option(
-        name: .customLong("embedding"), parsing: .unconditionalSingleValue,
-        help: ArgumentHelp("A learnt word; may be given several times.", valueName: "file"), completion: .file())
-    var embeddings: [String] = []
+    @OptionGroup var embeddings: EmbeddingOptions
 
     @Option(
         name: .customLong("prompt-style"),
-        help: ArgumentHelp("How it is read: plain, webui or comfyui. (default: plain)", valueName: "name"))
+        help: ArgumentHelp("How it is read: plain, webui, comfyui or sd.cpp. (default: plain)", valueName: "name"))
     var style: PromptStyle?
 
     @Option(
@@ -47,9 +44,11 @@ struct TokenizeCommand: ParsableCommand {
 
     func run() throws {
         let parsed = try PromptWithLoRAs(parsing: try Arguments.prompt(prompt))
+        var request = Request(prompt: parsed.prompt)
+        request.promptStyle = style ?? .plain
         let report = try PromptReport(
             of: parsed.prompt, style: style ?? .plain, steps: steps ?? 25, model: try model ?? DefaultModel.locate(),
-            tokenizer: tokenizer, embeddings: embeddings)
+            tokenizer: tokenizer, embeddings: try embeddings.chosen([request]).files)
         try Console.output(json ? JSONLine.text(report) : Console.printable(Self.text(report)))
     }
 

@@ -1,3 +1,5 @@
+import Platform
+
 /// What can be wrong with a scheduler configuration, a sampler's name or the numbers asked of it.
 package enum SamplingError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The scheduler configuration is not the JSON object it should be.
@@ -35,11 +37,12 @@ package enum SamplingError: Error, Equatable, Sendable, CustomStringConvertible 
             "There is no \(kind) named \"\(name)\"" + (nearest.map { "; did you mean \($0)?" } ?? ".")
                 + "\nKnown: \(known.joined(separator: ", "))."
         case .steps(let asked, let allowed, let reason):
-            "\(asked) steps cannot be taken: \(reason). Ask for \(allowed.lowerBound) to \(allowed.upperBound)."
+            "The number of steps must be between \(allowed.lowerBound) and \(allowed.upperBound), not \(asked): "
+                + "\(reason)."
         case .strength(let asked, let steps):
             if asked.isFinite && asked >= 0 && asked <= 1 {
-                "A strength of \(asked) leaves none of \(steps) steps to run; "
-                    + "raise the strength to at least \(1 / Double(steps)) or ask for more steps."
+                "A strength of \(asked) leaves none of \(steps) step\(steps == 1 ? "" : "s") to run; "
+                    + "raise the strength to at least \(Self.leastStrength(steps)) or ask for more steps."
             } else {
                 "A strength of \(asked) is out of range; it goes from 0 (keep the picture) to 1 (start from noise)."
             }
@@ -63,6 +66,12 @@ package enum SamplingError: Error, Equatable, Sendable, CustomStringConvertible 
         }
     }
 
+    /// 1 / steps, rounded up to few digits.
+    private static func leastStrength(_ steps: Int) -> Double {
+        let digits = steps < 100 ? 100.0 : 10_000
+        return (digits / Double(max(steps, 1))).rounded(.up) / digits
+    }
+
     /// The same error, naming the file the configuration was read from.
     func naming(file: String) -> SamplingError {
         guard case .badValue(nil, let key, let value, let expected) = self else { return self }
@@ -71,7 +80,4 @@ package enum SamplingError: Error, Equatable, Sendable, CustomStringConvertible 
 }
 
 /// Text from outside, short enough and plain enough for a message of one line.
-func quoted(_ text: String) -> String {
-    let plain = text.prefix(60).map { $0.isNewline || $0.asciiValue.map { $0 < 32 } == true ? " " : $0 }
-    return "\"" + String(plain) + (text.count > 60 ? "…" : "") + "\""
-}
+func quoted(_ text: String) -> String { Platform.quoted(text, limit: 40) }

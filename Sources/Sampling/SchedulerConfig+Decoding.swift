@@ -1,26 +1,31 @@
-#if canImport(FoundationEssentials)
-    import FoundationEssentials
-#else
-    import Foundation
-#endif
+import Platform
 
 extension SchedulerConfig {
     /// Decodes a `scheduler_config.json`.
     ///
-    /// - Parameter file: the file's name, for messages.
+    /// - Parameters:
+    ///   - json: the file's bytes, of any origin
+    ///   - file: the file's name, for messages.
     /// - Throws: `SamplingError`, naming the key, its value and what would be right.
-    package init(json: Data, file: String) throws {
-        let decoder = JSONDecoder()
-        // Python writes `"lambda_min_clipped": -Infinity`, which is not JSON but is JSON5.
-        decoder.allowsJSON5 = true
+    package init(json: [UInt8], file: String) throws {
         do {
-            self = try decoder.decode(SchedulerConfig.self, from: json)
+            try self.init(JSON(parsing: json), file: file)
+        } catch let error as JSONError {
+            throw SamplingError.notAConfig(file: file, reason: error.description)
+        }
+    }
+
+    /// Reads a configuration's values. (Python writes `"lambda_min_clipped": -Infinity`, which `JSON` reads too.)
+    ///
+    /// - Throws: `SamplingError`, naming the key, its value and what would be right.
+    package init(_ json: JSON, file: String) throws {
+        guard json.members != nil else {
+            throw SamplingError.notAConfig(file: file, reason: "its JSON is not an object")
+        }
+        do {
+            self = try json.decode(SchedulerConfig.self)
         } catch let error as SamplingError {
             throw error.naming(file: file)
-        } catch DecodingError.typeMismatch {
-            throw SamplingError.notAConfig(file: file, reason: "its JSON is not an object")
-        } catch {
-            throw SamplingError.notAConfig(file: file, reason: "it is not valid JSON")
         }
     }
 

@@ -17,8 +17,9 @@ package final class Memory: @unchecked Sendable {
         }
         let flags = Int32(MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
         guard let memory = mmap(nil, size, PROT_READ | PROT_WRITE, flags, -1, 0), memory != MAP_FAILED else {
+            let amount = size >= 1 << 20 ? "\(size >> 20) MiB" : "\(max(1, size >> 10)) KiB"
             throw TensorError(
-                "out of memory: \(size >> 20) MiB were not to be had; use a smaller picture or a smaller model")
+                "out of memory: could not allocate \(amount); try --low-memory, a smaller picture or a smaller model")
         }
         if size >= 4 << 20 { madvise(memory, size, Int32(MADV_HUGEPAGE)) }
         base = memory

@@ -1,3 +1,5 @@
+import Platform
+
 /// A token that is looked for in the text itself, before the vocabulary's own splitting: special tokens, and
 /// those that somebody added to the vocabulary later. The flags are those of the tokenizers library.
 struct AddedToken: Sendable, Equatable {

@@ -1,10 +1,4 @@
-/// The name of an embedding (textual inversion) in prompts, and how many tokens it stands for.
-package struct LearntToken: Sendable, Equatable {
-    package let name: String
-    package let count: Int
-
-    package init(name: String, count: Int) { (self.name, self.count) = (name, count) }
-}
+import Platform
 
 /// The added tokens' ids: a token of the vocabulary keeps its id, others follow behind the vocabulary in order.
 struct AddedVocabulary {

@@ -1,3 +1,5 @@
+import Platform
+
 /// CLIP's byte-level BPE: words in lower case, spelled byte by byte, the last byte of each marked with `</w>`.
 ///
 /// Radford et al. 2021; id for id as transformers' `CLIPTokenizer`.
@@ -10,13 +12,15 @@ struct CLIPTokenizer: Tokenizer {
 
     private let vocabulary: CLIPVocabulary
     private let added: AddedTokens
+    /// The same without embeddings.
+    private let addedAlone: AddedTokens
     let frame: PromptFrame
     private let unknown: Int
     /// Byte → its id within a word, and at the end of one.
     private let inner: [Int]
     private let final: [Int]
 
-    let learntIDs: [[Int]]
+    let learnt: [LearntWord]
 
     /// - Parameter learnt: tokens of embeddings
     init(
@@ -38,11 +42,13 @@ struct CLIPTokenizer: Tokenizer {
             candidates: config.added + [start.token, end.token, unknown.token, pad.token]
                 + config.named.map(\.token) + config.extra,
             id: vocabulary.id)
-        learntIDs = try tokens.append(learnt, file: config.file)
+        let alone = tokens.tokens
+        self.learnt = try zip(learnt, tokens.append(learnt, file: config.file)).map { LearntWord(token: $0, ids: $1) }
         self.vocabulary = vocabulary
         self.unknown = unknown.id
         vocabularySize = tokens.size
         added = AddedTokens(tokens.tokens, runs: tokens.runs, normalize: CLIPSplitter.normalize)
+        addedAlone = learnt.isEmpty ? added : AddedTokens(alone, normalize: CLIPSplitter.normalize)
         frame = PromptFrame(
             prefix: [Token(id: start.id, piece: start.token.content)],
             end: Token(id: end.id, piece: end.token.content), pad: pad.id, maximumLength: maximumLength)
@@ -58,12 +64,12 @@ struct CLIPTokenizer: Tokenizer {
         frame.surround(try tokens(text))
     }
 
-    func tokens(_ text: String) throws -> [Token] {
+    func tokens(_ text: String, withLearnt: Bool) throws -> [Token] {
         try TextLimit.check(text)
         var tokens: [Token] = []
         // Prompts repeat words; a word's ids are the same wherever it stands.
         var known: [ExactString: [Token]] = [:]
-        for part in added.split(text, normalize: CLIPSplitter.normalize) {
+        for part in (withLearnt ? added : addedAlone).split(text, normalize: CLIPSplitter.normalize) {
             switch part {
             case .token(let token): tokens += added.run(of: token)
             case .text(let ordinary):

@@ -1,3 +1,5 @@
+import Platform
+
 /// CLIP's vocabulary and merges, from vocab.json and merges.txt or from tokenizer.json.
 struct CLIPVocabulary: Sendable {
     /// Far above CLIP's 49408; ids index a table.

@@ -1,3 +1,5 @@
+import Platform
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -28,6 +30,7 @@ enum InputFile {
         let size = Int(status.st_size)
         guard size <= largest else { throw failure("\(size) bytes are too many for a tokenizer's file") }
         guard size > 0 else { throw failure("the file is empty") }
+        guard hasMemory(size) else { throw TokenizerError.outOfMemory(file: path) }
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw failure(lastError()) }
         defer { close(descriptor) }
@@ -47,5 +50,23 @@ enum InputFile {
         return bytes
     }
 
+    /// Whether so many bytes are to be had now: Swift's own arrays end the program where they are not.
+    static func hasMemory(_ byteCount: Int) -> Bool {
+        guard let memory = malloc(byteCount) else { return false }
+        free(memory)
+        return true
+    }
+
     private static func lastError() -> String { String(cString: strerror(errno)) }
+}
+
+extension JSON {
+    /// The value that a tokenizer's file holds.
+    static func read(file: String) throws -> JSON {
+        do {
+            return try JSON(parsing: try InputFile.bytes(file))
+        } catch let error as JSONError {
+            throw TokenizerError.malformed(file: file, reason: error.description)
+        }
+    }
 }

@@ -80,7 +80,12 @@ struct SentencePieceModel: Sendable {
     private static func vocabulary(_ bytes: [UInt8], file: String) throws -> [(piece: String, score: Double)] {
         func failure(_ reason: String) -> TokenizerError { .malformed(file: file, reason: reason) }
         var message = [CChar](repeating: 0, count: 300)
-        guard let model = csp_open(bytes, bytes.count, &message, message.count) else {
+        var lacksMemory = false
+        guard let model = csp_open(bytes, bytes.count, &lacksMemory, &message, message.count) else {
+            // Not everything in the library tells a lack of memory from a fault of the file.
+            guard !lacksMemory, InputFile.hasMemory(4 * bytes.count + (1 << 20)) else {
+                throw TokenizerError.outOfMemory(file: file)
+            }
             let reason = message.prefix { $0 != 0 }.map(UInt8.init(bitPattern:))
             throw failure("libsentencepiece refuses it (\(String(decoding: reason, as: UTF8.self)))")
         }

@@ -14,11 +14,13 @@ struct SentencePieceTokenizer: Tokenizer {
     private let model: UnigramModel
     private let normalizer: PrecompiledNormalizer?
     private let added: AddedTokens
+    /// The same without embeddings.
+    private let addedAlone: AddedTokens
     let frame: PromptFrame
     private let addPrefixSpace: Bool
     /// Finds what stays as it is where text is lower-cased; nil where none is.
     private let lowercasing: Lowercasing?
-    let learntIDs: [[Int]]
+    let learnt: [LearntWord]
 
     /// - Parameters:
     ///   - file: where the vocabulary comes from, for messages.
@@ -51,7 +53,8 @@ struct SentencePieceTokenizer: Tokenizer {
             candidates: config.added + layout.roles.map { config.token($0.role, default: $0.content) }
                 + config.named.map(\.token) + config.extra + (symbols + sentinels).map { AddedToken($0) },
             id: model.id)
-        learntIDs = try tokens.append(learnt, file: file)
+        let alone = tokens.tokens
+        self.learnt = try zip(learnt, tokens.append(learnt, file: file)).map { LearntWord(token: $0, ids: $1) }
         kind = layout.name
         vocabularySize = tokens.size
         self.model = model
@@ -60,6 +63,7 @@ struct SentencePieceTokenizer: Tokenizer {
         lowercasing =
             layout == .t5 && config.lowercases ? Lowercasing(keeping: tokens.tokens.map(\.token.content)) : nil
         added = AddedTokens(tokens.tokens, runs: tokens.runs) { normalizer?.normalize($0) ?? String($0) }
+        addedAlone = learnt.isEmpty ? added : AddedTokens(alone) { normalizer?.normalize($0) ?? String($0) }
         frame = PromptFrame(
             prefix: layout == .xlmRoberta ? [try special("bos", "start", "<s>")] : [], end: end, pad: pad.id,
             maximumLength: maximumLength)
@@ -75,10 +79,11 @@ struct SentencePieceTokenizer: Tokenizer {
         frame.surround(try tokens(text))
     }
 
-    func tokens(_ text: String) throws -> [Token] {
+    func tokens(_ text: String, withLearnt: Bool) throws -> [Token] {
         try TextLimit.check(text)
         var tokens: [Token] = []
         let text = lowercasing?.lowercased(text) ?? text
+        let added = withLearnt ? added : addedAlone
         for part in added.split(text, normalize: { normalizer?.normalize($0) ?? String($0) }) {
             switch part {
             case .token(let token): tokens += added.run(of: token)

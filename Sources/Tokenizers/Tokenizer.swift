@@ -24,8 +24,8 @@ package protocol Tokenizer: Sendable {
     /// One more than the largest id that can occur: a text encoder's embedding table needs as many rows.
     var vocabularySize: Int { get }
 
-    /// The ids of the embeddings' tokens that it was loaded with.
-    var learntIDs: [[Int]] { get }
+    /// The embeddings that it was loaded with.
+    var learnt: [LearntWord] { get }
 
     /// What it is, for people: "SentencePiece, T5 layout", "CLIP byte-level BPE".
     var kind: String { get }
@@ -44,7 +44,13 @@ package protocol Tokenizer: Sendable {
     func pieces(_ text: String) throws -> [(piece: String, id: Int)]
 
     /// All tokens without the special ones, neither cut nor padded.
-    func tokens(_ text: String) throws -> [Token]
+    ///
+    /// - Parameter withLearnt: whether the names of embeddings in the text stand for these, or for their letters
+    func tokens(_ text: String, withLearnt: Bool) throws -> [Token]
+}
+
+extension Tokenizer {
+    package func tokens(_ text: String) throws -> [Token] { try tokens(text, withLearnt: true) }
 }
 
 /// How long a text may be. Encoding takes time and memory in proportion (about 100 bytes a byte).

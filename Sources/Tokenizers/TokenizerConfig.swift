@@ -1,3 +1,5 @@
+import Platform
+
 /// What a tokenizer's folder says beside its vocabulary: tokenizer_config.json, and the older
 /// special_tokens_map.json and added_tokens.json.
 struct TokenizerConfig: Sendable {

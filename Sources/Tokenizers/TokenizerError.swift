@@ -15,6 +15,8 @@ package enum TokenizerError: Error, Equatable, Sendable, CustomStringConvertible
     /// Fewer ids than the special tokens and one word take, or absurdly many.
     case badLength(folder: String, length: Int)
     case textTooLong(bytes: Int, limit: Int)
+    /// A file that may be whole, but for which there is no room.
+    case outOfMemory(file: String)
 
     static let supported = "T5Tokenizer, XLMRobertaTokenizer and CLIPTokenizer, with or without Fast"
 
@@ -50,6 +52,8 @@ package enum TokenizerError: Error, Equatable, Sendable, CustomStringConvertible
                 + "Give the embedding's file another name."
         case .badLength(let folder, let length):
             "\(folder): a prompt of \(length) tokens is not possible; expected 3 to \(TokenizerConfig.longest)."
+        case .outOfMemory(let file):
+            "\(file): not enough memory to read it. Close other programs, or raise the limit (ulimit -v)."
         case .textTooLong(let bytes, let limit):
             "The prompt has \(bytes) bytes; at most \(limit) can be read. Shorten it."
         }

@@ -1,3 +1,5 @@
+import Platform
+
 /// Makes a tokenizer of a folder as diffusers has it.
 package enum TokenizerLoader {
     /// What CLIP's text encoders take; used where neither the folder nor the caller says a length.

@@ -1,3 +1,5 @@
+import Platform
+
 /// A unigram vocabulary in tokenizer.json, as transformers 5 saves T5's and XLM-R's tokenizers; already in the
 /// layout's order.
 struct UnigramJSON {

@@ -1,3 +1,4 @@
+import Platform
 import TestSupport
 import Testing
 
@@ -42,7 +43,7 @@ struct HostilePickleTests {
         ("torch", "FloatStorage.__init__"), ("a\u{1B}[2J", "b"),
     ])
     func othersNamesAreRefused(module: String, name: String) {
-        let full = "asks for \(Checkpoints.quoted("\(module).\(name)"))"
+        let full = "asks for \(Platform.quoted("\(module).\(name)"))"
         let arguments = Pickle.tuple(Pickle.text("touch /tmp/limn-was-here"))
         refused(Pickle.global(module, name) + arguments + Pickle.code("R"), full)
         refused(Pickle.text(module) + Pickle.text(name) + [0x93] + arguments + Pickle.code("R"), full)

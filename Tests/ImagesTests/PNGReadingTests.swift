@@ -12,7 +12,7 @@ import Testing
     }()
 
     @Test func allKindsAreThere() {
-        #expect(Self.kinds.count == 39)
+        #expect(Self.kinds.count == 47)
     }
 
     @Test(arguments: kinds) func readsWhatPillowReads(kind: String) throws {
@@ -27,6 +27,58 @@ import Testing
                 "café, 25 °C\nSteps: 3", String(repeating: "ÿ", count: 50), "りんご 🍎",
                 String(repeating: "zażółć", count: 9), "after the pixels",
             ])
+    }
+
+    /// What programs write as UTF-8 where the specification has Latin-1.
+    @Test func textsThatAreUTF8AreReadAsSuch() throws {
+        let folder = try TemporaryFolder()
+        let image = try Image(width: 1, height: 1, channels: 1, pixels: [0])
+        func read(_ bytes: [UInt8]) throws -> String? {
+            var file = try PNG.encode(image, text: [])
+            file.insert(contentsOf: chunk("tEXt", Array("parameters".utf8) + [0] + bytes), at: 33)
+            return try PNG.readText(try folder.write(file, to: "a.png")).first?.text
+        }
+        for text in ["café, “neon” 夜空", "plain", "é"] { #expect(try read(Array(text.utf8)) == text) }
+        // Latin-1, and what is neither whole.
+        #expect(try read([0x63, 0x61, 0x66, 0xE9]) == "café")
+        #expect(try read([0xC3, 0xA9, 0xE9]) == "Ã©é")
+        #expect(try read([0xE5, 0xA4]) == "å¤")
+    }
+
+    @Test func aPictureInMemoryIsReadLikeItsFile() throws {
+        for kind in ["rgba16-interlaced", "orientation-6"] {
+            #expect(try PNG.read(Fixtures.bytes("images/\(kind).png"), name: "x") == pam(kind))
+        }
+        let whole = try Fixtures.bytes("images/rgb8.png")
+        for bytes: [UInt8] in [[], [1, 2, 3], Array(whole.prefix(60)), Array(whole.dropLast(20))] {
+            let text = message { _ = try PNG.read(bytes, name: "standard input") }
+            #expect(text.contains("“standard input”"), "\(text)")
+        }
+    }
+
+    /// Damaged Exif data turns nothing, or what it says, and never traps.
+    @Test func hostileExifIsHarmless() throws {
+        let good = Array("MM".utf8) + [0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0]
+        func value(_ bytes: [UInt8]) -> Int { bytes.withUnsafeBytes { ExifOrientation(exif: $0).value } }
+        #expect(value(good) == 6)
+        for count in 0..<22 { #expect(value(Array(good.prefix(count))) == 1) }
+        func changed(_ places: (Int, UInt8)...) -> Int {
+            var bytes = good
+            for (place, byte) in places { bytes[place] = byte }
+            return value(bytes)
+        }
+        #expect(changed((0, 0x49)) == 1 && changed((3, 43)) == 1 && changed((19, 9)) == 1 && changed((19, 0)) == 1)
+        // The directory before, beyond and at the end; too many entries; another type; more than one value.
+        #expect(changed((4, 0xFF), (5, 0xFF), (6, 0xFF), (7, 0xFF)) == 1 && changed((7, 25)) == 1)
+        #expect(changed((8, 0xFF), (9, 0xFF)) == 6 && changed((13, 2)) == 1 && changed((17, 2)) == 1)
+        var random = SplitMix(5)
+        for _ in 0..<20_000 {
+            var bytes = good
+            for _ in 0..<Int.random(in: 1...4, using: &random) {
+                bytes[Int.random(in: 0..<bytes.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
+            }
+            #expect((1...8).contains(value(bytes)))
+        }
     }
 
     @Test func aPictureWithoutTextsHasNone() throws {

@@ -17,7 +17,8 @@ import Testing
         let texts: [(keyword: String, text: String)] = [
             ("parameters", "naïve café\nNegative prompt: x\nSteps: 3, Size: 8x8"),
             ("limn", #"{"prompt":"りんご 🍎"}"#),
-            ("Empty", ""), ("parameters", "Ã© is not é"), ("Long", String(repeating: "長い", count: 50_000)),
+            ("Empty", ""), ("parameters", "Ã© is not é"), ("not UTF-8", "Ã©"),
+            ("Long", String(repeating: "長い", count: 50_000)),
         ]
         try PNG.write(gradient(width: 3, height: 3, channels: 3), text: texts, to: folder.file("a.png"))
         let read = try PNG.readText(folder.file("a.png"))

@@ -1,4 +1,5 @@
 import Foundation
+import Limn
 import TestSupport
 import Testing
 
@@ -46,6 +47,8 @@ struct CommandRunner {
 
     func bytes(_ name: String) throws -> Data { try Data(contentsOf: URL(fileURLWithPath: folder.file(name))) }
 
+    func picture(_ name: String) throws -> Picture { try Picture(contentsOf: folder.file(name)) }
+
     func start(
         _ command: [String], input: [UInt8] = [], environment: [String: String] = [:]
     ) throws -> RunningCommand {
@@ -83,9 +86,7 @@ final class RunningCommand: Sendable {
         posix_spawnattr_setsigdefault(&attributes, &signals)
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF))
 
-        var variables = ProcessInfo.processInfo.environment
-        variables["LIMN_MODEL"] = nil
-        variables.merge(environment) { $1 }
+        let variables = Self.environment.merging(environment) { $1 }
         // posix_spawn has no portable way to name the folder.
         let inFolder = ["/bin/sh", "-c", #"cd "$0" && exec "$@""#, folder] + command
         var words = inFolder.map { strdup($0) } + [nil]
@@ -98,6 +99,16 @@ final class RunningCommand: Sendable {
         self.streams = streams
         ended = Task { [identifier] in await Self.end(of: identifier) }
     }
+
+    /// What every program gets: none of the settings of the one who runs the tests (a locale, a terminal's width, a
+    /// model of their own), only what programs need to run at all, and what a run of the tests as a whole is about.
+    private static let environment: [String: String] = {
+        let own = ProcessInfo.processInfo.environment.filter { name, _ in
+            ["PATH", "TMPDIR", "LD_LIBRARY_PATH", "LIMN_KERNELS"].contains(name) || name.hasPrefix("OPENBLAS_")
+                || name.hasSuffix("SAN_OPTIONS")
+        }
+        return own.merging(["LANG": "C.UTF-8"]) { $1 }
+    }()
 
     /// The exit status, or 128 and the signal, as a shell tells it.
     private static func end(of process: pid_t) async -> Int32 {

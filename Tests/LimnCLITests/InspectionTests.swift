@@ -90,9 +90,29 @@ struct InspectionTests {
         #expect(text.output.contains(": a CLIP text encoder"))
     }
 
+    /// What --vae and --taesd take is no broken model.
+    @Test(
+        arguments: [
+            ("vae-a", ": a VAE\n", "with --vae"), ("tiny-a", ": a tiny VAE (TAESD)\n", "--taesd"),
+            ("tiny-original", ": a tiny VAE (TAESD)\n", "--taesd"),
+            ("tiny-original/taesd_decoder.safetensors", ": a tiny VAE (TAESD)\n", "--taesd"),
+            ("tiny-original/taesd_encoder.safetensors", ": a tiny VAE (TAESD)\n", "--taesd"),
+        ])
+    func inspectKnowsAutoencoders(_ name: String, _ kind: String, _ flag: String) async throws {
+        let outcome = try await runner.run(["inspect", Fixtures.path(name)])
+        #expect(outcome.status == 0 && outcome.error.isEmpty, "\(outcome.error)")
+        #expect(outcome.output.contains(kind) && outcome.output.contains(flag), "\(outcome.output)")
+    }
+
     @Test func inspectRefusesGarbage() async throws {
         let garbage = try runner.folder.write(Array("this is no weight file".utf8), to: "garbage.safetensors")
         expectFailure(try await runner.run(["inspect", garbage]), status: 1, "garbage.safetensors")
+        // What can be told goes to standard output, and the reason for the failure to standard error too.
+        for flags in [[], ["--json"]] {
+            let broken = try await runner.run(["inspect", "."] + flags)
+            #expect(broken.status == 1 && broken.output.contains("unet/ is missing"))
+            #expect(broken.error == "limn: . cannot be loaded: text_encoder/ is missing (and 4 more problems)\n")
+        }
         expectFailure(try await runner.run(["inspect", "nowhere"]), status: 1, "nowhere")
         let folder = try await runner.run(["inspect", "."])
         #expect(folder.status == 1)

@@ -28,6 +28,16 @@ struct LoRACommandTests {
         #expect(try runner.bytes("again.png") == runner.bytes("flag.png"))
     }
 
+    /// Such a prompt is not missing.
+    @Test func aPromptMayBeALoRAAlone() async throws {
+        let alone = try await runner.draw(["<lora:kohya:0.5>", "-s", "1", "-o", "alone", "-q", "--lora-dir", folder])
+        #expect(alone.status == 0, "\(alone.error)")
+        let empty = try await runner.draw([
+            "-p", "", "-s", "1", "-o", "empty", "--lora", folder + "/kohya.safetensors:0.5",
+        ])
+        #expect(try runner.bytes("alone.png") == runner.bytes("empty.png"), "\(empty.error)")
+    }
+
     @Test func whatIsWrongIsSaid() async throws {
         let missing = try await runner.draw(["an apple <lora:koyha:1>", "--lora-dir", folder])
         #expect(missing.status == 64 && missing.error.contains("nearest") && missing.error.contains("kohya"))
@@ -40,6 +50,24 @@ struct LoRACommandTests {
         let gone = try await runner.draw(["an apple", "--lora", "gone.safetensors"])
         #expect(gone.status == 1 && gone.error.contains("gone.safetensors"))
         #expect(runner.files.isEmpty)
+    }
+
+    @Test func twoWeightsAreAskedForByFlagAndPrompt() async throws {
+        let flag = try await runner.draw([
+            "a red apple", "-s", "1", "-o", "flag.png", "--lora", folder + "/kohya:0.25:0.75",
+        ])
+        let tag = try await runner.draw([
+            "a red apple <lora:KOHYA:0.25:unet=0.75>", "-s", "1", "-o", "tag.png", "--lora-dir", folder,
+        ])
+        let one = try await runner.draw(["a red apple", "-s", "1", "-o", "one.png", "--lora", folder + "/kohya:0.25"])
+        for outcome in [flag, tag, one] { #expect(outcome.status == 0, "\(outcome.error)") }
+        #expect(try runner.bytes("tag.png") == runner.bytes("flag.png"))
+        #expect(try runner.bytes("one.png") != runner.bytes("flag.png"))
+        let again = try await runner.draw(["--from", "flag.png", "-o", "again.png"])
+        #expect(again.status == 0, "\(again.error)")
+        #expect(try runner.bytes("again.png") == runner.bytes("flag.png"))
+        let blocks = try await runner.draw(["an apple <lora:kohya:1:lbw=MIDD>", "--lora-dir", folder])
+        expectFailure(blocks, status: 64, "(lbw=)", "not supported")
     }
 
     @Test func loadingIsTimed() async throws {

@@ -22,7 +22,7 @@ struct ModelErrorTests {
     }
 
     private func replace(_ path: String, with bytes: some Sequence<UInt8>) throws {
-        try FileManager.default.removeItem(atPath: path)
+        try? FileManager.default.removeItem(atPath: path)
         try Data(bytes).write(to: URL(fileURLWithPath: path))
     }
 
@@ -100,6 +100,23 @@ struct ModelErrorTests {
             let model = try copy(in: runner.folder)
             try replace("\(model)/\(file)", with: bytes)
             try await expectUnusable(model, runner, String(file.split(separator: "/")[0]))
+        }
+    }
+
+    /// Foundation's JSON decoder ends the process where it reports an error in such bytes.
+    @Test(arguments: [
+        "unet/config.json", "vae/config.json", "text_encoder/config.json", "scheduler/scheduler_config.json",
+        "tokenizer/tokenizer_config.json", "limn.json",
+    ])
+    func jsonThatIsNotUTF8IsAnError(_ file: String) async throws {
+        let runner = try CommandRunner()
+        let model = try copy(in: runner.folder)
+        for bytes in [
+            Array("{\n  \"beta_end\": 0.012,\n".utf8) + Array(repeating: 0xFF, count: 8) + Array("ction\": 1\n}".utf8),
+            Array("{\"_class_name\": \"".utf8) + [0xED, 0xA0, 0x80] + Array("\"}".utf8),
+        ] {
+            try replace("\(model)/\(file)", with: bytes)
+            try await expectUnusable(model, runner, file)
         }
     }
 

@@ -2,12 +2,32 @@ import Testing
 
 /// Prompts of every kind: empty, enormous, not text at all.
 struct PromptTests {
-    @Test func anEmptyPromptIsRefused() async throws {
+    /// Said outright, an empty prompt is drawn, without guidance by words; one that is missing is an error.
+    @Test func anEmptyPromptIsDrawn() async throws {
         let runner = try CommandRunner()
-        for prompt in ["", "   ", "\t\n"] {
-            expectFailure(try await runner.draw([prompt]), status: 64, "the prompt is empty")
+        for style in ["plain", "webui", "comfyui", "sd.cpp"] {
+            let flags = ["-n", "fog", "-s", "3", "--prompt-style", style, "-q"]
+            let empty = try await runner.draw(["-p", "", "-o", "empty-" + style] + flags)
+            #expect(empty.status == 0 && empty.error.isEmpty, "\(empty.error)")
+            let again = try await runner.draw(["--from", "empty-\(style).png", "-q", "-o", "again-" + style])
+            #expect(again.status == 0, "\(again.error)")
+            #expect(try runner.bytes("empty-\(style).png") == runner.bytes("again-\(style).png"))
+            let pixels = try runner.picture("empty-\(style).png").pixels
+            #expect(try pixels == runner.picture("empty-plain.png").pixels, "\(style)")
         }
-        expectFailure(try await runner.draw(["-"], input: [10]), status: 64, "the prompt is empty")
+        let image = CommandRunner.tinyModel + "/init.png"
+        #expect(try await runner.draw(["", "-i", image, "-q", "-o", "positional"]).status == 0)
+        #expect(try await runner.draw(["   ", "-q", "-o", "spaces"]).status == 0)
+        #expect(try await runner.run(["info", "spaces.png"]).status == 0)
+    }
+
+    @Test func aMissingPromptIsRefused() async throws {
+        let runner = try CommandRunner()
+        expectFailure(try await runner.draw(["-q"]), status: 64, "say what to draw")
+        for input in [[], [10], [32, 10]] as [[UInt8]] {
+            let outcome = try await runner.draw(["-q", "-"], input: input)
+            expectFailure(outcome, status: 64, "standard input is empty", "-p")
+        }
         #expect(runner.files.isEmpty)
     }
 

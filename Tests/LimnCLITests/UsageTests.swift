@@ -1,11 +1,12 @@
+import TestSupport
 import Testing
 
 /// Wrong, missing and contradictory flags: exit code 64, words that help, no file.
 struct UsageTests {
     @Test(arguments: [
-        (["--steps", "0"], "1 to 1000"),
-        (["--steps", "1001"], "1 to 1000"),
-        (["--steps", "-3"], "1 to 1000"),
+        (["--steps", "0"], "between 1 and 1000"),
+        (["--steps", "1001"], "between 1 and 1000"),
+        (["--steps", "-3"], "between 1 and 1000"),
         (["--steps", "99999999999999999999"], "--steps"),
         (["--steps", "many"], "--steps"),
         (["-W", "65"], "multiple of 8"),
@@ -117,6 +118,26 @@ struct UsageTests {
         ])
         #expect(first.status == 0 && second.status == 0, "\(second.error)")
         #expect(try runner.bytes("a.png") == runner.bytes("b.png"))
+    }
+
+    /// Whatever fails first for want of memory, a file is not called damaged.
+    @Test func aLackOfMemoryIsCalledThat() async throws {
+        let runner = try CommandRunner()
+        let model = Fixtures.repository + "/weights/icons-128"
+        var lacking = 0
+        for kilobytes in stride(from: 250_000, to: 420_000, by: 5_000) {
+            let outcome = try await runner.shell(
+                #"ulimit -v "$2"; OPENBLAS_NUM_THREADS=1 exec timeout 20 "$0" -q x -m "$1" --steps 1 -t 2"#,
+                [model, String(kilobytes)])
+            let text = outcome.error
+            for word in ["damaged", "incomplete", "fetch it again", "download"] {
+                #expect(!text.contains(word), "\(kilobytes): \(text)")
+            }
+            guard outcome.status == 1 else { continue }
+            #expect(text.contains("memory"), "\(kilobytes): \(text)")
+            lacking += 1
+        }
+        #expect(lacking > 0)
     }
 
     @Test func hugeSizesAreAnErrorNotAKill() async throws {

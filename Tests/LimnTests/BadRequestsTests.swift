@@ -66,7 +66,8 @@ import Testing
     }
 
     @Test func moreMemoryThanThereIsIsRefusedNotKilled() async throws {
-        let model = try await Model.load(from: Fixtures.repository + "/weights/icons-128")
+        let model = try await Model.load(
+            from: Fixtures.repository + "/weights/icons-128", options: LoadOptions(threads: 2, precision: .float32))
         var request = TinyModel.request(steps: 1)
         // One activation alone is 64 channels of 2 × 4096² pixels: 8.6 GB.
         (request.width, request.height) = (16384, 16384)

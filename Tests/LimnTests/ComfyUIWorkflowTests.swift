@@ -62,6 +62,21 @@ import Testing
         #expect(
             skipped.clipSkip == 2 && skipped.prompt == "two\nlines <lora:ink:0.8>" && skipped.negativePrompt == "no")
 
+        // The strengths of CLIP and the model, in the order of the webui's tags.
+        for (node, tag) in [
+            (#""class_type": "LoraLoader", "inputs": {"strength_clip": 0.25, "#, "<lora:ink:0.25:0.8>"),
+            (#""class_type": "LoraLoaderModelOnly", "inputs": {"#, "<lora:ink:0.0:0.8>"),
+        ] {
+            let loaded = try request(
+                ("\"model\": [\"4\", 0]", "\"model\": [\"11\", 0]"),
+                (
+                    "\"9\":",
+                    "\"11\": {\(node)\"lora_name\": \"ink.safetensors\", \"strength_model\": 0.8, "
+                        + "\"model\": [\"4\", 0], \"clip\": [\"4\", 1]}}, \"9\":"
+                ))
+            #expect(loaded.prompt == "a (cat:1.2), NaN " + tag)
+        }
+
         let painted = try request(
             ("\"denoise\": 1", "\"denoise\": 0.55"), ("\"scheduler\": \"normal\"", "\"scheduler\": \"beta\""),
             ("\"sampler_name\": \"euler\"", "\"sampler_name\": \"dpmpp_2m_sde_heun_gpu\""),

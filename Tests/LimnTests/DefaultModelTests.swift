@@ -44,10 +44,17 @@ import Testing
         }
     }
 
-    @Test func aDozenPromptsAreNearestToTheirIcons() async throws {
+    private static func load(_ precision: Precision) async throws -> Model {
+        try await Model.load(
+            from: Fixtures.repository + "/weights/\(DefaultModel.name)",
+            options: LoadOptions(threads: 2, precision: precision))
+    }
+
+    @Test(arguments: Precision.computable)
+    func aDozenPromptsAreNearestToTheirIcons(_ precision: Precision) async throws {
         let icons = try Icons()
         #expect(icons.names.count >= 48)
-        let model = try await Model.load(from: Fixtures.repository + "/weights/\(DefaultModel.name)")
+        let model = try await Self.load(precision)
         for (seed, name) in icons.names.prefix(12).enumerated() {
             var request = Request(prompt: name)
             (request.steps, request.seed) = (8, UInt64(seed))
@@ -59,7 +66,7 @@ import Testing
 
     /// Its training ends in nothing but noise, a level of 20,000.
     @Test func samplersThatCannotBeginThereAreWarnedOf() async throws {
-        let model = try await Model.load(from: Fixtures.repository + "/weights/\(DefaultModel.name)")
+        let model = try await Self.load(.float32)
         func warnings(
             _ sampler: String, _ schedule: String? = nil, from picture: Picture? = nil
         ) async throws -> [String] {

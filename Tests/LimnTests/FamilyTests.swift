@@ -140,7 +140,8 @@ import Testing
             ("pipeline-xl", "pixels", { $0.targetSize = PixelSize(width: 0, height: .max) }),
             ("pipeline-xl", "crop", { $0.crop = PictureCrop(top: .min, left: 0) }),
             ("pipeline-xl", "1 to 3", { $0.clipSkip = 4 }),
-            ("pipeline-edit", "-i", { _ in }), ("pipeline-lcm", "1 to 50", { ($0.steps, $0.sampler) = (51, nil) }),
+            ("pipeline-edit", "-i", { _ in }),
+            ("pipeline-lcm", "between 1 and 50", { ($0.steps, $0.sampler) = (51, nil) }),
         ]
         for (fixture, word, change) in cases {
             let model = try await TinyModel.load(fixture)
@@ -160,7 +161,7 @@ import Testing
                  "beta_schedule": "scaled_linear", "steps_offset": 1, "timestep_spacing": "\(spacing)"}
                 """
             try folder.write(config.utf8, to: file)
-            return try await Model.load(from: folder.path, options: LoadOptions(threads: 1))
+            return try await Model.load(from: folder.path, options: LoadOptions(threads: 1, precision: .float32))
         }
         let (leading, turbo) = (try await load("leading"), try await load("trailing"))
         let picture = try TinyModel.picture { _, _ in 9 }

@@ -112,7 +112,7 @@ enum GuidanceFixtures {
     }
 
     @Test func aRefinerAndSelfAttentionGuidanceDoNotGoTogether() async throws {
-        var options = LoadOptions(threads: 2)
+        var options = LoadOptions(threads: 2, precision: .float32)
         options.refiner = Fixtures.path("pipeline-xl-refiner")
         let model = try await Model.load(from: Fixtures.path("pipeline-xl"), options: options)
         await expect([("refiner", { ($0.guidance.selfAttentionScale, $0.sampler) = (1, nil) })], of: model)

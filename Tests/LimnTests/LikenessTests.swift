@@ -69,7 +69,7 @@ import Testing
         let noted = try self.recipe([
             ("parameters", "a\nSteps: 20, Sampler: Euler, Seed: 1, Denoising strength: 0.7, Hires upscale: 2, NGMS: 1")
         ])
-        #expect(noted.notes.first?.contains("Hires upscale, NGMS") == true)
+        #expect(noted.notes.first?.contains("Hires upscale (2), NGMS (1)") == true)
         #expect(try noted.request().strength == nil)
     }
 

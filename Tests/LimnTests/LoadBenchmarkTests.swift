@@ -6,7 +6,7 @@ import Testing
 @Suite(.serialized) struct LoadBenchmarkTests {
     @Test func theWayToTheFirstStepIsToldByStage() async throws {
         var options = LoadBenchmark.Options()
-        (options.load.threads, options.steps) = (2, 3)
+        (options.load.threads, options.load.precision, options.steps) = (2, .float32, 3)
         let report = try await LoadBenchmark.run(model: Fixtures.path("pipeline-a"), options: options)
         #expect(
             report.stages.map(\.name).filter { $0 != "step" } == [

@@ -73,7 +73,8 @@ import Testing
             var text = await failure(folder)
             if file.hasPrefix("scheduler") {
                 // Another sampler may be asked for, so this is an error only when the scheduler is needed.
-                let model = try await Model.load(from: folder.path)
+                let options = LoadOptions(threads: 2, precision: .float32)
+                let model = try await Model.load(from: folder.path, options: options)
                 var request = TinyModel.request()
                 _ = try await model.generate(request)
                 request.sampler = nil
@@ -156,7 +157,7 @@ import Testing
             let text = await failure(folder)
             #expect(text.contains(name.replacing("text_model.", with: "")) && text.contains("NaN"), "\(text)")
             let small = await message {
-                let options = LoadOptions(threads: 2, lowMemory: true)
+                let options = LoadOptions(threads: 2, precision: .float32, lowMemory: true)
                 _ = try await Model.load(from: folder.path, options: options)
             }
             #expect(small?.contains("NaN") == true, "\(small ?? "no error")")

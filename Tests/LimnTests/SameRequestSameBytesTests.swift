@@ -3,18 +3,21 @@ import TestSupport
 import Testing
 
 @Suite(.serialized) struct SameRequestSameBytesTests {
-    @Test func threadsDoNotChangeAPicture() async throws {
-        let expected = try await TinyModel.load(threads: 1).generate(TinyModel.request())[0]
+    @Test(arguments: Precision.computable)
+    func threadsDoNotChangeAPicture(_ precision: Precision) async throws {
+        let alone = try await TinyModel.load(threads: 1, precision: precision)
+        let expected = try await alone.generate(TinyModel.request())[0]
         for threads in [2, 3, 5] {
-            let picture = try await TinyModel.load(threads: threads).generate(TinyModel.request())[0]
+            let model = try await TinyModel.load(threads: threads, precision: precision)
+            let picture = try await model.generate(TinyModel.request())[0]
             #expect(picture.latents == expected.latents, "\(threads) threads")
             #expect(try picture.pngData() == expected.pngData(), "\(threads) threads")
         }
     }
 
-    @Test(arguments: ["ddim", "euler_a", "dpm++2m"])
-    func aPictureDoesNotDependOnTheOthersOfItsBatch(_ sampler: String) async throws {
-        let model = try await TinyModel.load()
+    @Test(arguments: ["ddim", "euler_a", "dpm++2m"], Precision.computable)
+    func aPictureDoesNotDependOnTheOthersOfItsBatch(_ sampler: String, _ precision: Precision) async throws {
+        let model = try await TinyModel.load(precision: precision)
         var request = TinyModel.request()
         (request.sampler, request.count) = (sampler, 3)
         let batch = try await model.generate(request)

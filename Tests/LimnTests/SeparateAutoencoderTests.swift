@@ -149,7 +149,7 @@ import Testing
             atPath: Fixtures.path("tiny-original/taesd_decoder.safetensors"),
             toPath: folder.file("decoder.safetensors"))
         let text = await message {
-            var options = LoadOptions(threads: 2)
+            var options = LoadOptions(threads: 2, precision: .float32)
             options.vae = folder.file("decoder.safetensors")
             _ = try await Model.load(from: Fixtures.path("pipeline-a"), options: options)
         }

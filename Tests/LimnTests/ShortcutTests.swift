@@ -78,17 +78,19 @@ import Testing
         #expect(both[4] == halved[4] && 2 * both[5].operations == cached[1].operations && both[7] == halved[4])
     }
 
-    @Test func theSameBytesHoweverTheyAreDrawn() async throws {
+    @Test(arguments: Precision.computable)
+    func theSameBytesHoweverTheyAreDrawn(_ precision: Precision) async throws {
         var request = TinyModel.request(steps: 6)
         (request.count, request.guidanceEnd, request.cacheInterval) = (2, 0.7, 2)
-        let model = try await TinyModel.load()
+        let model = try await TinyModel.load(precision: precision)
         let pictures = try await model.generate(request)
         var second = request
         (second.count, second.seed) = (1, 8)
         #expect(try await model.generate(second)[0].pngData() == pictures[1].pngData())
-        #expect(try await TinyModel.load(threads: 3).generate(request) == pictures)
+        #expect(try await TinyModel.load(threads: 3, precision: precision).generate(request) == pictures)
         let low = try await Model.load(
-            from: Fixtures.path("pipeline-a"), options: LoadOptions(threads: 2, lowMemory: true))
+            from: Fixtures.path("pipeline-a"),
+            options: LoadOptions(threads: 2, precision: precision, lowMemory: true))
         #expect(try await low.generate(request) == pictures)
     }
 

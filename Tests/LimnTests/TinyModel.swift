@@ -1,10 +1,14 @@
 import Limn
+import Tensors
 import TestSupport
 
 /// The tiny random models of the fixtures: whole pipelines that draw in milliseconds.
 enum TinyModel {
-    static func load(_ name: String = "pipeline-a", threads: Int = 2) async throws -> Model {
-        try await Model.load(from: Fixtures.path(name), options: LoadOptions(threads: threads))
+    /// Single precision unless a test says otherwise: left alone, a model takes what is fastest on the machine at hand.
+    static func load(
+        _ name: String = "pipeline-a", threads: Int = 2, precision: Precision = .float32
+    ) async throws -> Model {
+        try await Model.load(from: Fixtures.path(name), options: LoadOptions(threads: threads, precision: precision))
     }
 
     /// A small job for it.
@@ -29,6 +33,20 @@ enum TinyModel {
             width: width, height: height, channels: 1,
             pixels: (0..<width * height).map { isWhite($0 % width, $0 / width) ? 255 : 0 })
     }
+}
+
+extension Precision {
+    /// All that the kernels in use can compute with.
+    static let computable: [Precision] = {
+        guard let kernels = try? Kernels.chosen() else { return [.float32] }
+        return allCases.filter { precision in
+            switch precision {
+            case .float32: true
+            case .bfloat16: kernels.multiplies(.bfloat16)
+            case .int8: kernels.multiplies(.int8)
+            }
+        }
+    }()
 }
 
 /// The error that `body` throws, as people read it; nil if it throws none.

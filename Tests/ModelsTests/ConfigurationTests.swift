@@ -1,6 +1,7 @@
 import Foundation
 import Layers
 import Models
+import Platform
 import Tensors
 import TestSupport
 import Testing
@@ -8,9 +9,8 @@ import Testing
 /// Configurations: keys that diffusers obeys are obeyed or refused, and none is believed unchecked.
 @Suite struct ConfigurationTests {
     /// A fixture's configuration with some keys changed.
-    private func config(_ name: String, _ changes: [String: JSONValue]) throws -> ConfigFile {
-        let data = try ConfigFile.data(path: Fixtures.path(name) + "/config.json")
-        let values = try JSONDecoder().decode([String: JSONValue].self, from: data)
+    private func config(_ name: String, _ changes: [String: JSON]) throws -> ConfigFile {
+        let values = try #require(ConfigFile.json(path: Fixtures.path(name) + "/config.json").dictionary)
         return ConfigFile(path: "config.json", values: values.merging(changes) { $1 })
     }
 
@@ -39,11 +39,11 @@ import Testing
     /// The width of the text that a network takes is that of its own projection, if it has one.
     @Test func projectionsOfTextAreReadOrRefused() throws {
         #expect(try UNetConfig(try config("unet-a", [:])).textChannels == [32])
-        for kind: JSONValue in [.null, .string("text_proj")] {
+        for kind: JSON in [.null, .string("text_proj")] {
             let file = try config("unet-a", ["encoder_hid_dim": .number(48), "encoder_hid_dim_type": kind])
             #expect(try UNetConfig(file).textChannels == [48])
         }
-        for changes: [String: JSONValue] in [
+        for changes: [String: JSON] in [
             ["encoder_hid_dim_type": .string("text_proj")],
             ["encoder_hid_dim": .number(48), "encoder_hid_dim_type": .string("image_proj")],
             ["encoder_hid_dim": .number(-1)],
@@ -70,7 +70,7 @@ import Testing
         #expect(try UNetConfig(try config("unet-a", ["sample_size": .number(24)])).sampleSize == 24)
         let twice = try config("unet-a", ["sample_size": .array([.number(24), .number(24)])])
         #expect(try UNetConfig(twice).sampleSize == 24)
-        for sides: [JSONValue] in [[.number(24), .number(32)], [.number(24)], [], [.number(24), .string("x")]] {
+        for sides: [JSON] in [[.number(24), .number(32)], [.number(24)], [], [.number(24), .string("x")]] {
             let file = try config("unet-a", ["sample_size": .array(sides)])
             #expect(refusal { _ = try UNetConfig(file) }.contains("sample_size"))
         }
@@ -81,7 +81,7 @@ import Testing
     /// `center_input_sample`: the network sees 2x − 1.
     @Test func inputsAreCenteredWhereAsked() throws {
         let oracle = try Oracle("unet-a")
-        let compute = Compute(kernels: try Kernels.chosen(), threads: 1)
+        let compute = Compute(kernels: Kernels.tested[0], threads: 1)
         let latents = try oracle.picture("0.sample")
         func output(_ latents: Tensor, centers: Bool) throws -> [Float] {
             let model = try UNet2DConditionModel(

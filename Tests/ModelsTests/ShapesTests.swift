@@ -1,5 +1,6 @@
 import Checkpoints
 import Foundation
+import Platform
 import TestSupport
 import Testing
 
@@ -19,7 +20,7 @@ struct ShapesTests {
         return shapes.mapValues { TensorShapes(path: name, $0) }
     }
 
-    private func file(_ values: [String: JSONValue]) -> ConfigFile { ConfigFile(path: "told", values: values) }
+    private func file(_ values: [String: JSON]) -> ConfigFile { ConfigFile(path: "told", values: values) }
 
     @Test func stableDiffusion1() throws {
         let parts = try Self.published("sd1")
@@ -60,7 +61,7 @@ struct ShapesTests {
     }
 
     /// The tensors of a small UNet of one level, more or fewer.
-    private func small(_ change: (inout [String: [Int]]) -> Void) throws -> [String: JSONValue] {
+    private func small(_ change: (inout [String: [Int]]) -> Void) throws -> [String: JSON] {
         var shapes = [
             "conv_in.weight": [16, 9, 5, 5], "conv_out.weight": [4, 16, 1, 1],
             "time_embedding.linear_1.weight": [50, 16],

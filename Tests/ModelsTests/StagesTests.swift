@@ -88,7 +88,8 @@ import Testing
             values: Array(try texts.picture(1).values.prefix(3 * texts.channels)))
         let one = try model.condition(on: short, compute)
         let alone = try model(try latents.picture(1), timestep: 500, one, compute).values
-        #expect(relativeError(together, alone) < 1e-6)
+        // Rounding alone: where OpenBLAS multiplies, a row's last bits depend on how many there are.
+        #expect(relativeError(together, alone) < 1e-5)
         #expect(relativeError(try model(latents, timestep: 500, both, compute).picture(0).values, alone) > 0.1)
     }
 

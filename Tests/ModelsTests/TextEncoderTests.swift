@@ -2,6 +2,7 @@ import Checkpoints
 import Foundation
 import Layers
 import Models
+import Platform
 import Tensors
 import TestSupport
 import Testing
@@ -62,7 +63,7 @@ import Testing
     }
 
     private var bfloat16: [Compute] {
-        Kernels.available.filter { $0.multiplies(.bfloat16) }.compactMap {
+        Kernels.tested.filter { $0.multiplies(.bfloat16) }.compactMap {
             try? Compute(kernels: $0, threads: 2, operands: .bfloat16)
         }
     }
@@ -122,9 +123,8 @@ import Testing
     }
 
     @Test func configurationsThatCannotBeRunAreRefused() throws {
-        func message(_ name: String, _ changes: [String: JSONValue]) throws -> String {
-            let data = try ConfigFile.data(path: Fixtures.path(name) + "/config.json")
-            let values = try JSONDecoder().decode([String: JSONValue].self, from: data)
+        func message(_ name: String, _ changes: [String: JSON]) throws -> String {
+            let values = try #require(ConfigFile.json(path: Fixtures.path(name) + "/config.json").dictionary)
             do {
                 _ = try TextEncoderClasses.config(
                     ConfigFile(path: "config.json", values: values.merging(changes) { $1 }))
@@ -133,7 +133,7 @@ import Testing
                 return "\(error)"
             }
         }
-        for (name, key, value): (String, String, JSONValue) in [
+        for (name, key, value): (String, String, JSON) in [
             ("altclip-a", "hidden_act", .string("relu")), ("altclip-a", "hidden_size", .number(41)),
             ("altclip-a", "position_embedding_type", .string("relative_key")), ("altclip-a", "project_dim", .number(0)),
             ("altclip-b", "num_hidden_layers", .number(1)), ("altclip-a", "max_position_embeddings", .number(-1)),
@@ -153,7 +153,7 @@ import Testing
     @Test(arguments: ["altclip-a", "t5-a"])
     func textsThatDoNotFitAreRefused(_ name: String) throws {
         let oracle = try Oracle(name)
-        let compute = Compute(kernels: try Kernels.chosen(), threads: 1)
+        let compute = Compute(kernels: Kernels.tested[0], threads: 1)
         let config = try TextEncoderClasses.config(try oracle.config)
         let encoder = try config.encoder(
             LayerSource(try oracle.weights("model", rules: config.rules), compute: compute))

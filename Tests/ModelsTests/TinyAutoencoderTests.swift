@@ -1,6 +1,7 @@
 import Checkpoints
 import Layers
 import Models
+import Platform
 import Tensors
 import TestSupport
 import Testing
@@ -36,7 +37,7 @@ import Testing
     }
 
     @Test func whatIsNotBuiltIsRefused() throws {
-        func problem(_ values: [String: JSONValue]) -> String {
+        func problem(_ values: [String: JSON]) -> String {
             do {
                 _ = try AutoencoderTinyConfig(ConfigFile(path: "c.json", values: values))
                 return ""
@@ -44,7 +45,7 @@ import Testing
                 return String(describing: error)
             }
         }
-        let widths = JSONValue.array([32, 64, 64, 64].map { .number($0) })
+        let widths = JSON.array([32, 64, 64, 64].map { .number($0) })
         #expect(problem(["act_fn": .string("gelu")]).contains("act_fn"))
         #expect(problem(["upsample_fn": .string("bilinear")]).contains("upsample_fn"))
         #expect(problem(["encoder_block_out_channels": widths]).contains("block_out_channels"))

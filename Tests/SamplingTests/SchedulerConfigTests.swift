@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct SchedulerConfigTests {
     private func config(_ json: String) throws -> SchedulerConfig {
-        try SchedulerConfig(json: Data(json.utf8), file: "scheduler_config.json")
+        try SchedulerConfig(json: Array(json.utf8), file: "scheduler_config.json")
     }
 
     private func message(_ json: String) -> String {
@@ -65,8 +65,8 @@ import Testing
         (#"{"sigma_min": 2, "sigma_max": 1}"#, "sigma_max\" is 1; expected a number above sigma_min"),
         (#"{"dynamic_thresholding_ratio": {}}"#, "dynamic_thresholding_ratio\" is something else;"),
         ("[1]", "its JSON is not an object"),
-        ("{\"a\": ", "it is not valid JSON"),
-        ("", "it is not valid JSON"),
+        ("{\"a\": ", "its text is not valid JSON"),
+        ("", "its text is not valid JSON"),
     ])
     func wrongValuesAreNamed(_ json: String, _ expected: String) {
         let said = message(json)

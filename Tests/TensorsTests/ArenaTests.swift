@@ -1,10 +1,11 @@
 import Tensors
+import TestSupport
 import Testing
 
 extension GroundFloor {
     /// The memory of activations: a plan and the run that follows it.
     @Suite struct ArenaTests {
-        private let compute = Compute(kernels: Kernels.available[0], threads: 1)
+        private let compute = Compute(kernels: Kernels.tested[0], threads: 1)
         private var arena: Arena { compute.arena }
 
         private struct Stopped: Error {}

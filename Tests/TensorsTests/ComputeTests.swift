@@ -1,12 +1,13 @@
 import Glibc
 import Tensors
+import TestSupport
 import Testing
 
 extension GroundFloor {
     @Suite struct ComputeTests {
         /// Cancellation is seen before the next operation, and the arena is as it was.
         @Test func cancellation() throws {
-            let compute = Compute(kernels: Kernels.available[0], threads: 2)
+            let compute = Compute(kernels: Kernels.tested[0], threads: 2)
             let input = try Tensor(batch: 1, height: 1, width: 1, channels: 3, values: [0, 1, 2])
             var asked = 0
             compute.isCancelled = {
@@ -29,7 +30,7 @@ extension GroundFloor {
 
         @Test func cancellationOfTheTask() async {
             let task = Task {
-                let compute = Compute(kernels: Kernels.available[0], threads: 1)
+                let compute = Compute(kernels: Kernels.tested[0], threads: 1)
                 while !Task.isCancelled { await Task.yield() }
                 _ = try compute.silu(Tensor(batch: 1, height: 1, width: 1, channels: 1))
             }
@@ -67,7 +68,7 @@ extension GroundFloor {
         }
 
         @Test func aCopyOutlivesTheArena() throws {
-            let compute = Compute(kernels: Kernels.available[0], threads: 1)
+            let compute = Compute(kernels: Kernels.tested[0], threads: 1)
             func work() throws -> Tensor {
                 let tensor = try compute.tensor(1, 1, 1, 4)
                 if !compute.arena.isPlanning { tensor.buffer.update(repeating: 5) }

@@ -1,4 +1,5 @@
 import Tensors
+import TestSupport
 import Testing
 
 /// The parent of everything that uses thread pools: its suites run one after another, for they compete for cores.
@@ -11,9 +12,9 @@ struct Machine {
     let kernels: Kernels
     let computes: [Compute]
 
-    /// A machine for every set of kernels that this CPU can run.
+    /// A machine for every set of kernels that is tested.
     static var all: [Machine] {
-        Kernels.available.map { kernels in
+        Kernels.tested.map { kernels in
             Machine(kernels: kernels, computes: threadCounts.map { Compute(kernels: kernels, threads: $0) })
         }
     }
@@ -22,7 +23,7 @@ struct Machine {
 extension Machine {
     /// The machines whose kernels multiply bfloat16 numbers, set to do so.
     static var withBfloat16: [Machine] {
-        Kernels.available.filter { $0.multiplies(.bfloat16) }.map { kernels in
+        Kernels.tested.filter { $0.multiplies(.bfloat16) }.map { kernels in
             Machine(
                 kernels: kernels,
                 computes: threadCounts.compactMap {

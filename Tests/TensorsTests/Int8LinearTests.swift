@@ -1,5 +1,6 @@
 import Glibc
 import Tensors
+import TestSupport
 import Testing
 
 extension GroundFloor {
@@ -143,7 +144,7 @@ extension GroundFloor {
         }
 
         @Test func kernelsWithoutIntegersSayWhatToDo() {
-            for kernels in Kernels.available where !kernels.multiplies(.int8) {
+            for kernels in Kernels.tested where !kernels.multiplies(.int8) {
                 let error = #expect(throws: TensorError.self) {
                     _ = try Compute(kernels: kernels, threads: 1, operands: .float32, isCoarse: true)
                 }
@@ -153,7 +154,7 @@ extension GroundFloor {
 
         /// Larger tiles of Winograd's where maps are large and kernels have them; everything else as without.
         @Test func coarseConvolutions() {
-            for kernels in Kernels.available {
+            for kernels in Kernels.tested {
                 for side in [0, 8, 16, 31, 32, 64, 512] {
                     for element in [Element.float32, .bfloat16] where kernels.multiplies(element) {
                         let shape = ConvolutionShape(inChannels: 320, outChannels: 320, side: side)

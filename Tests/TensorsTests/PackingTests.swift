@@ -1,5 +1,6 @@
 import CKernels
 import Tensors
+import TestSupport
 import Testing
 
 extension GroundFloor {
@@ -100,7 +101,7 @@ extension GroundFloor {
                         }
                         let weight = values.flatMap(\.floats)
                         for geglu in [false, true] where !geglu || rows * parts % 2 == 0 && taps == 1 {
-                            for kernels in Kernels.available {
+                            for kernels in Kernels.tested {
                                 for element in [LIMN_F32, LIMN_BF16] {
                                     let out = geglu ? rows * parts / 2 : rows * parts
                                     let packed = pack(kernels, element, values, rows, out, inputs, taps, geglu)
@@ -151,7 +152,7 @@ extension GroundFloor {
         /// Weights packed when they are used, whatever the budget, give what weights packed at loading give.
         @Test(arguments: [0, 50_000, 1 << 30])
         func packingOnUse(budget: Int) throws {
-            for kernels in Kernels.available {
+            for kernels in Kernels.tested {
                 for operands in [Element.float32, .bfloat16] where kernels.multiplies(operands) {
                     let once = try Compute(kernels: kernels, threads: 2, operands: operands)
                     let onUse = try Compute(kernels: kernels, threads: 2, operands: operands, packsOnUse: true)
@@ -185,7 +186,7 @@ extension GroundFloor {
         }
 
         @Test func cancelledPackingStops() throws {
-            let compute = Compute(kernels: try Kernels.chosen(), threads: 1)
+            let compute = Compute(kernels: Kernels.tested[0], threads: 1)
             compute.isCancelled = { true }
             var random = SplitMix(9)
             let values = FileValues(.float16, 64 * 64, &random)
@@ -195,7 +196,7 @@ extension GroundFloor {
         }
 
         @Test func partsThatDoNotFit() throws {
-            let compute = Compute(kernels: try Kernels.chosen(), threads: 1)
+            let compute = Compute(kernels: Kernels.tested[0], threads: 1)
             var random = SplitMix(9)
             let values = FileValues(.float16, 64 * 64, &random)
             for parts in [[], [values, values], [values, values, values, values]] {

@@ -1,4 +1,5 @@
 import Tensors
+import TestSupport
 import Testing
 
 extension GroundFloor {
@@ -59,7 +60,7 @@ extension GroundFloor {
         }
 
         @Test func theTableChoosesItForTilesAlone() {
-            for kernels in Kernels.available {
+            for kernels in Kernels.tested {
                 func choice(_ operands: Element, doubled: Bool) -> ConvolutionAlgorithm {
                     kernels.algorithm(
                         for: ConvolutionShape(inChannels: 256, outChannels: 256, side: 256, isDoubled: doubled),

@@ -1,4 +1,5 @@
 import Tensors
+import TestSupport
 import Testing
 
 extension GroundFloor {
@@ -71,6 +72,37 @@ extension GroundFloor {
                 machines, mixed(80, seed: 95), operands: .bfloat16, bounds: [8e-3, 3e-2], seed: 96)
         }
 
+        /// The same bits, however many pictures there are: 3×3 convolutions computed directly and by Winograd.
+        @Test(arguments: [ConvolutionAlgorithm.direct, .winograd2, .winograd4], [(9, 11), (26, 14)])
+        func picturesDoNotDependOnEachOther(algorithm: ConvolutionAlgorithm, size: (Int, Int)) throws {
+            var random = SplitMix(98)
+            let (height, width) = size
+            let (depth, out, batch) = (37, 70, 5)
+            let weight = random.values(out * depth * 9)
+            let x = random.values(batch * height * width * depth)
+            for compute in Machine.all.flatMap(\.computes) where compute.kernels.has(algorithm, .float32) {
+                let weights = try weight.withUnsafeBufferPointer {
+                    try PackedWeights(
+                        weight: $0, bias: nil, inChannels: depth, outChannels: out, kernelHeight: 3, kernelWidth: 3,
+                        algorithm: algorithm, operands: .float32, compute: compute)
+                }
+                func output(_ pictures: Range<Int>) throws -> [Float] {
+                    let values = height * width * depth
+                    let part = Array(x[pictures.lowerBound * values..<pictures.upperBound * values])
+                    let tensor = try Tensor(
+                        batch: pictures.count, height: height, width: width, channels: depth, values: part)
+                    return try compute.convolution(tensor, nil, weights, ConvolutionGeometry(padding: 1)).values
+                }
+                let together = try output(0..<batch)
+                for picture in 0..<batch {
+                    let alone = try output(picture..<picture + 1)
+                    let same = alone.elementsEqual(
+                        together[picture * height * width * out..<(picture + 1) * height * width * out])
+                    #expect(same, "\(compute.kernels.name) \(picture)")
+                }
+            }
+        }
+
         @Test func stridesAndOtherKernelsAreRefused() throws {
             let compute = try #require(Machine.all.first?.computes.first)
             var random = SplitMix(97)
@@ -86,7 +118,7 @@ extension GroundFloor {
         }
 
         @Test func theTableChoosesBySizeAndDepth() throws {
-            for kernels in Kernels.available {
+            for kernels in Kernels.tested {
                 func choice(_ side: Int, channels: Int = 640, kernel: Int = 3, stride: Int = 1) -> ConvolutionAlgorithm
                 {
                     kernels.algorithm(

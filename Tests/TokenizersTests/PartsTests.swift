@@ -4,28 +4,6 @@ import Testing
 
 /// The pieces of which tokenizers are made.
 @Suite struct PartsTests {
-    private func parse(_ text: String) throws -> JSON {
-        var reader = JSONReader(bytes: Array(text.utf8))
-        return try reader.document()
-    }
-
-    @Test func jsonStrings() throws {
-        #expect(try parse(#""a\n\u00e9\ud83d\ude00\"\\""#).string == "a\né😀\"\\")
-        #expect(try parse("\"\u{10FFFF}\"").string == "\u{10FFFF}")
-        for bad in [#""\ud83d""#, #""\ud83dx""#, #""\x""#, "\"a", "\"\n\"", #""\u12"#] {
-            #expect(throws: JSONReader.Failure.self) { try parse(bad) }
-        }
-    }
-
-    @Test func jsonNumbers() throws {
-        #expect(try parse(" -12 ").integer == -12)
-        #expect(try parse("-12.5e1").number == -125)
-        #expect(try parse("-10.123456001281738").number == -10.123456001281738)
-        for bad in ["-", "1 2", "e", "[1,]", "{\"a\" 1}", "tru", "", "1.5.2"] {
-            #expect(throws: JSONReader.Failure.self) { try parse(bad) }
-        }
-    }
-
     @Test func theEarliestMergeGoesFirst() {
         // 1 2 → 5 was learnt before 0 1 → 4.
         var merges = BytePairEncoding()

@@ -276,6 +276,64 @@ import Testing
         #expect(try counts("1 <long>", long) == [1, 75, 25])
     }
 
+    /// ComfyUI's `embedding:name`, as its sd1_clip.py reads it: the vectors alone, whatever commas and endings are about.
+    @Test func comfyMarksEmbeddings() throws {
+        let clip = try clip([
+            LearntToken(name: "inner", count: 2, file: "words/easyneg.safetensors"),
+            LearntToken(name: "long", count: 10, file: "words/sub/Long.pt"),
+        ])
+        let (two, ten) = (clip.learnt[0].ids, clip.learnt[1].ids)
+        var missing: [String] = []
+        func ids(_ text: String) throws -> [[Int]] {
+            missing = []
+            return try PromptChunks.comfy(try ComfyWeights.parse(text), clip) { missing.append($0) }
+                .map { $0.tokens.map(\.id) }
+        }
+        func plain(_ text: String) throws -> [Int] { try clip.tokens(text, withLearnt: false).map(\.id) }
+        let (comma, fox) = (try plain(","), try plain("fox"))
+        #expect(try ids("embedding:easyneg, fox") == [two + comma + fox])
+        #expect(try ids("embedding:easyneg,, fox") == [two + (try plain(",,")) + fox])
+        #expect(try ids("embedding:easyneg.safetensors fox") == [two + fox])
+        #expect(try ids("fox\nembedding:words/easyneg") == [fox + two])
+        #expect(try ids("embedding:sub\\Long.pt") == [ten] && missing.isEmpty)
+        #expect(try ids("embedding:EasyNeg\tfox") == [two + fox] && missing.isEmpty)
+        // What is not there is left out, but not the commas; what touches a mark is part of the name.
+        #expect(try ids("a embedding:none, fox") == [(try plain("a")) + comma + fox] && missing == ["none"])
+        #expect(try ids("embedding:none fox") == [fox] && missing == ["none"])
+        #expect(try ids("embedding:easyneg,embedding:easyneg") == [[]] && missing == ["easyneg,embedding:easyneg"])
+        #expect(try ids("embedding: fox") == [fox] && missing == [""])
+        // In the midst of a word it is letters, and so are the words by themselves.
+        #expect(try ids("xembedding:easyneg") == [try plain("xembedding:easyneg")] && missing.isEmpty)
+        #expect(try ids("easyneg inner") == [(try plain("easyneg")) + (try plain("inner"))])
+        // Of ten vectors, those that fit stay, as in any long word.
+        #expect(try ids(words(70) + "embedding:Long").map(\.count) == [75, 5])
+        #expect(try ids(words(74) + "embedding:easyneg").map(\.count) == [74, 2])
+        let weighted = try PromptChunks.comfy(try ComfyWeights.parse("(embedding:easyneg:1.3) fox"), clip)
+        #expect(weighted[0].tokens.map(\.weight) == [1.3, 1.3] + fox.map { _ in 1 })
+        #expect(weighted[0].tokens.map(\.id) == two + fox)
+        #expect(try ComfyMarker.names(in: "(embedding:a.pt, x:1.2) embedding:b") == ["a.pt,", "a.pt", "b"])
+    }
+
+    /// The webui finds the tokens of the file's name, whatever the case and the spaces.
+    @Test func theWebUICallsEmbeddingsByTheirFiles() throws {
+        let clip = try clip([
+            LearntToken(name: "oldname-12", count: 2, file: "a/style-x.pt"),
+            LearntToken(name: "other", count: 1, file: "style.pt"),
+        ])
+        let (two, one) = (clip.learnt[0].ids, clip.learnt[1].ids)
+        func ids(_ text: String) throws -> [Int] {
+            try PromptChunks.webUI(try WebUIWeights.parse(text), clip).flatMap { $0.tokens.map(\.id) }
+        }
+        let a = try clip.tokens("a", withLearnt: false).map(\.id)
+        for text in ["a style-x", "a Style-X", "a style - x", "a (style-x:1.2)"] { #expect(try ids(text) == a + two) }
+        #expect(try ids("a style") == a + one)
+        #expect(try ids("a styles") == clip.tokens("a styles", withLearnt: false).map(\.id))
+        #expect(try ids("oldname-12") == clip.tokens("oldname-12", withLearnt: false).map(\.id))
+        // As it is, a prompt has the word that the file tells.
+        #expect(try clip.tokens("a oldname-12").map(\.id) == a + two)
+        #expect(try clip.tokens("a style-x").map(\.id) != a + two)
+    }
+
     @Test func comfyMovesWords() throws {
         let clip = try clip()
         // A word of three tokens that does not fit.

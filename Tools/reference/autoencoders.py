@@ -5,6 +5,8 @@ tiny-runs (pipeline-a with tiny-b as its VAE) and vae-d (a folder, and the same 
 pipeline-a, which pipelines.py made.
 """
 
+NEEDS = ["diffusers", "pillow", "safetensors", "sentencepiece", "torch", "transformers"]
+
 import common  # first: it puts the path in order
 from common import check_every_weight_shows, fixture, generator, randomise, relative, save_json, save_tensors, stored
 
@@ -113,6 +115,7 @@ def original_files(model, name):
         assert relative(encoder((image + 1) / 2), model.encode(image).latents) < 1e-6
         assert relative(decoder(latents) * 2 - 1, model.decode(latents).sample) < 1e-6
     for half, state in states.items():
+        save_tensors(state, fixture(name, f"taesd_{half}.safetensors"))
     combined = {f"taesd_{half}.{k}": v for half, state in states.items() for k, v in state.items()}
     save_tensors(combined | {"vae_scale": torch.tensor(1.0), "vae_shift": torch.tensor(0.0)},
                  fixture(name, "taesd_combined.safetensors"))

@@ -4,6 +4,8 @@ Beside each tensor NAME lies NAME.expected with the same values as float32.
 Run from the repository's root: python Tools/reference/checkpoints.py
 """
 
+NEEDS = ["safetensors", "torch"]
+
 import os
 
 import torch

@@ -3,6 +3,8 @@
 Writes Tests/Fixtures/embeddings-{a,b,alt,xl}: embeddings for pipeline-a, -b, -alt and -xl, and runs of those models.
 """
 
+NEEDS = ["diffusers", "pillow", "safetensors", "sentencepiece", "tokenizers", "torch", "transformers"]
+
 import common  # first: it puts the path in order
 from common import FIXTURES, fixture, generator, save_tensors
 
@@ -30,27 +32,16 @@ def webui(path, name, tensor):
                 "sd_checkpoint": None, "sd_checkpoint_name": None}, path)
 
 
-def with_words(words):
-    """A StableDiffusionPipeline.from_pretrained that knows words, each a file and the token to give it, or None."""
-    original = diffusers.StableDiffusionPipeline.from_pretrained
-
-    def load(*arguments, **options):
-        pipe = original(*arguments, **options)
+def draw(model, folder, words, prompts):
+    """Runs with words, each a file and the token to give it, or None."""
+    def prepare(pipe):
         for path, token in words:
             pipe.load_textual_inversion(path, token=token)
-        return pipe
 
-    return load
-
-
-def draw(model, folder, words, prompts):
     base = dict(width=64, height=64, steps=8, guidance_scale=5.0, scheduler="DDIMScheduler", overrides={})
-    original = diffusers.StableDiffusionPipeline.from_pretrained
-    diffusers.StableDiffusionPipeline.from_pretrained = with_words(words)
     runs.draw(os.path.join(FIXTURES, model), fixture(folder), [
         dict(base, name=name, seed=i, prompt=prompt, negative_prompt=negative)
-        for i, (name, prompt, negative) in enumerate(prompts)])
-    diffusers.StableDiffusionPipeline.from_pretrained = original
+        for i, (name, prompt, negative) in enumerate(prompts)], prepare=prepare)
 
 
 def clip():

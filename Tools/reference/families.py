@@ -5,6 +5,8 @@ Writes Tests/Fixtures/pipeline-{edit,sd2,sd2-inpaint,xl,xl-refiner,xl-inpaint,lc
 tokenizers, text encoders and VAE are linked to, and refined-xl, runs of two of them.
 """
 
+NEEDS = ["diffusers", "pillow", "safetensors", "sentencepiece", "torch", "transformers"]
+
 import common  # first: it puts the path in order
 from common import FIXTURES, fixture, generator, randomise, relative, save_json, save_tensors, stored
 

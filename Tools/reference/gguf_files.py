@@ -4,6 +4,8 @@ Blocks of quantized tensors are random bytes with scales of a usual size, so tha
 Run from the repository's root: python Tools/reference/gguf_files.py
 """
 
+NEEDS = ["gguf", "numpy", "safetensors", "torch"]
+
 import os
 
 import gguf

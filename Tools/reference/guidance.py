@@ -2,9 +2,10 @@
 
 Writes Tests/Fixtures/guided-{a,b}, pag-{a,xl} and sag-{a,b}: runs.json and runs.safetensors, as pipelines.py does; a
 run's "guidance" is what limn is asked for. And sampling/guidance-rules.json: what single formulas give. Needs what
-pipelines.py and families.py made, and DYNTHRES_CORE in the environment: the path of dynthres_core.py of
-github.com/mcmonkeyprojects/sd-dynamic-thresholding (commit 73e4e04), the webui's extension.
+pipelines.py and families.py made, and dynthres_core.py of the webui's extension (DYNTHRES, see needs.py).
 """
+
+NEEDS = ["diffusers", "pillow", "safetensors", "torch", "DYNTHRES"]
 
 import common  # first: it puts the path in order
 from common import FIXTURES, fixture, generator
@@ -32,10 +33,7 @@ XL = dict(prompt="a photo of a cat", negative_prompt="dark", steps=8, guidance_s
 MIMIC = dict(scale=3.0, percentile=1.0, mode="constant", minimum=0.0, guidanceMode="constant", guidanceMinimum=0.0,
              power=4.0, startpoint="mean", variability="ad", separateChannels=True, phi=1.0)
 
-if "DYNTHRES_CORE" not in os.environ:
-    print("left as it is: DYNTHRES_CORE does not say where dynthres_core.py lies")
-    sys.exit()
-spec = importlib.util.spec_from_file_location("dynthres_core", os.environ["DYNTHRES_CORE"])
+spec = importlib.util.spec_from_file_location("dynthres_core", os.environ["DYNTHRES"] + "/dynthres_core.py")
 dynthres_core = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(dynthres_core)
 

@@ -3,6 +3,9 @@
 Writes Tests/Fixtures/icons-128. The icons are drawn as for training, from the Debian packages that `make train` installs.
 """
 
+NEEDS = ["diffusers", "numpy", "pillow", "safetensors", "sentencepiece", "torch", "transformers", "debian:libfribidi0",
+         "debian:fonts-noto-color-emoji", "debian:unicode-data", "debian:unicode-cldr-core"]
+
 import common  # first: it puts the path in order
 from common import REPOSITORY, fixture
 

@@ -1,10 +1,12 @@
 """Makes Tests/Fixtures/images: PNG files of every kind with Pillow's pixels of them, and Pillow's and diffusers' results
-for resizing, cropping, masks and text chunks.
+for resizing, cropping, masks, orientations and text chunks.
 
-    python Tools/reference/images.py        (from the root of the repository; needs pillow, numpy, torch, diffusers)
+    python Tools/reference/images.py        (from the root of the repository)
 
 Pixels lie in .pam files (Netpbm's P7: a few header lines, then raw bytes), floats in .f32 (raw little-endian).
 """
+
+NEEDS = ["diffusers", "numpy", "pillow", "torch"]
 
 import struct
 import zlib
@@ -13,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from diffusers.image_processor import VaeImageProcessor
-from PIL import Image, ImageFilter, PngImagePlugin
+from PIL import Image, ImageFilter, ImageOps, PngImagePlugin
 
 torch.set_num_threads(1)
 OUT = Path("Tests/Fixtures/images")
@@ -173,3 +175,15 @@ bell /= bell.sum()
 padded = np.pad(disc / 255, 6, mode="edge")
 rows = sum(b * padded[:, i : i + w] for i, b in enumerate(bell))
 sum(b * rows[i : i + h] for i, b in enumerate(bell)).astype("<f4").tofile(OUT / "mask-gaussian-2.5.f32")
+
+# Pictures that lie on a side: all orientations of Exif, in both byte orders, behind other tags, and after the pixels.
+for value in range(1, 9):
+    order, mark = (("<", b"II"), (">", b"MM"))[value % 2]
+    make = struct.pack(order + "HHI", 0x010F, 2, 4) + b"abc\0"
+    turn = struct.pack(order + "HHIHH", 0x0112, 3, 1, value, 0)
+    exif = mark + struct.pack(order + "HIH", 42, 8, 2) + make + turn + bytes(4)
+    samples = np.random.default_rng(value).integers(0, 256, (4, 7, 3))
+    path = OUT / f"orientation-{value}.png"
+    plain = png(samples, 2, 8, extra=chunk(b"eXIf", exif) if value < 7 else b"")
+    path.write_bytes(plain if value < 7 else plain[:-12] + chunk(b"eXIf", exif) + plain[-12:])
+    pam(f"orientation-{value}", ImageOps.exif_transpose(Image.open(path)))

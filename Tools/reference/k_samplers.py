@@ -2,12 +2,14 @@
 
     KDIFFUSION=folder COMFYUI=folder WEBUI=folder python Tools/reference/k_samplers.py
 
-needs torch, torchsde, diffusers and scipy; KDIFFUSION is where the folder `k_diffusion` of its wheel lies, COMFYUI and WEBUI are
-checkouts, of which comfy/samplers.py and modules/sd_samplers_extra.py are read. Writes Tests/Fixtures/sampling/:
+Of ComfyUI's and the webui's files (needs.py), comfy/samplers.py and modules/sd_samplers_extra.py are read. Writes Tests/Fixtures/sampling/:
     k-samplers.json, .f32   the cases, and for each its final sample
     k-runs.json, .f32       runs of diffusers' classes, as in runs.json
     schedules.json          σ of each schedule for several numbers of steps
 """
+
+NEEDS = ["diffusers", "numpy", "scipy", "torch", "torchsde", "KDIFFUSION", "COMFYUI", "WEBUI"]
+
 import ast
 import importlib
 import json

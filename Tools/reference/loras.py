@@ -4,16 +4,21 @@ Writes Tests/Fixtures/loras: `<case>.safetensors`, as trainers write it, and `<c
 weights that diffusers' load_lora_weights and fuse_lora make of pipeline-a's with it, or LyCORIS' formulas where
 diffusers has none; cases.json (strengths); and whole runs with pipeline-a under some of them, like those of
 pipelines.py.
-The forms are in `lora_trainers.py`, `lora_lycoris.py` and `lora_originals.py`.
+The forms are in `lora_trainers.py`, `lora_lycoris.py`, `lora_multiplied.py` and `lora_originals.py`. With the name of
+a function that makes cases (`loras.py multiplied`) these alone are made anew.
 """
+
+NEEDS = ["diffusers", "lycoris-lora", "peft", "pillow", "safetensors", "torch"]
 
 import common  # first: it puts the path in order
 from common import fixture, save_json, save_tensors
 
+import json
 import sys
 
 from lora_common import CASES, FOLDER, MODEL, fused
 from lora_lycoris import lycoris
+from lora_multiplied import multiplied
 from lora_originals import original_names, xl
 from lora_trainers import kohya, kohya_dora, old_diffusers, peft
 from runs import draw
@@ -39,9 +44,12 @@ def runs():
 
 
 if __name__ == "__main__":
-    for job in (kohya, peft, old_diffusers, kohya_dora, lycoris, two, original_names, runs, xl):
+    for job in (kohya, peft, old_diffusers, kohya_dora, lycoris, multiplied, two, original_names, runs, xl):
         if not sys.argv[1:] or job.__name__ in sys.argv[1:]:
             print(job.__name__)
             job()
-    if not sys.argv[1:]:
-        save_json(CASES, fixture("loras", "cases.json"))
+    made = {case["name"] for case in CASES}
+    if sys.argv[1:]:
+        with open(fixture("loras", "cases.json")) as file:
+            CASES[:0] = [case for case in json.load(file) if case["name"] not in made]
+    save_json(CASES, fixture("loras", "cases.json"))

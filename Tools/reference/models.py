@@ -3,6 +3,8 @@
 Writes Tests/Fixtures/{text,vae,unet}-*: config.json, weights, reference.safetensors.
 """
 
+NEEDS = ["diffusers", "safetensors", "torch", "transformers"]
+
 import common  # first: it puts the path in order
 from common import check_every_weight_shows, fixture, generator, randomise, save_json, save_tensors, stored
 

@@ -10,6 +10,8 @@ the variant is made of, and `<name>.latents.safetensors`, what its own pipeline 
 Also `names-sd2.txt`, as originals.py writes `names-sd1.txt`, and the picture and mask that two of them start from.
 """
 
+NEEDS = ["diffusers", "pillow", "safetensors", "sentencepiece", "torch", "transformers"]
+
 import common  # first: it puts the path in order
 from common import fixture, generator, relative, save_tensors, stored
 

@@ -12,6 +12,8 @@ The names are put together here once more, and independently of limn's tables, f
 modules; that diffusers' converter reads them back is asserted.
 """
 
+NEEDS = ["diffusers", "pillow", "safetensors", "sentencepiece", "torch", "transformers"]
+
 import common  # first: it puts the path in order
 from common import fixture, generator, randomise, relative, save_json, save_tensors, stored
 
@@ -298,7 +300,8 @@ def xl():
     checkpoint = (original_unet(states["unet"], parts["unet"]) | original_vae(states["vae"], parts["vae"])
                   | original_clip(states["text_encoder"], "conditioner.embedders.0.transformer.")
                   | original_open_clip(states["text_encoder_2"], "conditioner.embedders.1.model."))
-    checkpoint |= {"conditioner.embedders.1.model.logit_scale": torch.tensor(4.6), "denoiser.sigmas": torch.rand(100),
+    checkpoint |= {"conditioner.embedders.1.model.logit_scale": torch.tensor(4.6),
+                   "denoiser.sigmas": torch.rand(100, generator=generator(92)),
                    "conditioner.embedders.0.transformer.text_model.embeddings.position_ids": torch.arange(77)[None]}
     pipe = StableDiffusionXLPipeline(
         parts["vae"], first, second, tokenizer("<|endoftext|>"), tokenizer("!"), parts["unet"],

@@ -4,6 +4,8 @@ Writes Tests/Fixtures/pipeline-{a,b,inpaint}: model folders, runs.json (what was
 (`<name>.ids`: token ids, `<name>.latents`: final latents before the division by the scaling factor) and pictures.
 """
 
+NEEDS = ["diffusers", "pillow", "safetensors", "sentencepiece", "torch", "transformers"]
+
 import common  # first: it puts the path in order
 from common import FIXTURES, fixture, generator, randomise, save_json, save_tensors, stored
 

@@ -4,6 +4,8 @@ scaled channel by channel.
 Writes Tests/Fixtures/edm-xl: runs.json, runs.safetensors and pictures, as pipelines.py does. Needs what that made.
 """
 
+NEEDS = ["diffusers", "pillow", "safetensors", "torch"]
+
 import common  # first: it puts the path in order
 from common import fixture
 

@@ -1,11 +1,13 @@
 """How the webui and ComfyUI read prompts.
 
-    PYTHONPATH=folder-of-lark prompts.py webui/modules/prompt_parser.py ComfyUI/comfy/sd1_clip.py \\
-        webui/modules/sd_hijack_clip.py      # or Forge's backend/text_processing/classic_engine.py
+    WEBUI=folder COMFYUI=folder python Tools/reference/prompts.py
 
-Writes Tests/Fixtures/prompts/parses.json and chunks.json: prompts, and what the published functions make of them. The functions are
-loaded from the files named; nothing of them is kept here. Not run by make_fixtures.py, for it needs these files.
+Writes Tests/Fixtures/prompts/parses.json and chunks.json: prompts, and what the published functions make of them. The
+functions are those of modules/prompt_parser.py and modules/sd_hijack_clip.py of WEBUI and of comfy/sd1_clip.py of
+COMFYUI (needs.py); nothing of them is kept here.
 """
+
+NEEDS = ["lark", "transformers", "COMFYUI", "WEBUI"]
 
 import ast
 import importlib.util
@@ -13,7 +15,6 @@ import itertools
 import json
 import os
 import random
-import sys
 from types import SimpleNamespace
 
 FIXTURES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "Tests", "Fixtures")
@@ -135,14 +136,15 @@ def save(name, value):
 
 
 def main():
-    webui = load(sys.argv[1], "prompt_parser")
-    comfy = functions(sys.argv[2], ["parse_parentheses", "token_weights", "escape_important", "unescape_important"])
+    webui = load(os.environ["WEBUI"] + "/modules/prompt_parser.py", "prompt_parser")
+    comfy = functions(os.environ["COMFYUI"] + "/comfy/sd1_clip.py",
+                      ["parse_parentheses", "token_weights", "escape_important", "unescape_important"])
     dice = written(90, ["a", "b ", "(", ")", "[", "]", ":", "|", "0.5", "2", "\\"], 14, 1)
     dice += written(60, ["a", " ", "(", ")", "[", "]", ":1.2)", ":0.5]", ":", "\\("], 16, 2)
     dice += written(20, ["a", "AND", "BREAK", " ", ":", "1.5", "\n"], 10, 3)
     prompts = list(dict.fromkeys(WRITTEN + dice))
     save("parses.json", {"steps": 6, "cases": [parse(webui, comfy, prompt) for prompt in prompts]})
-    chunks = cut(sys.argv[3], webui)
+    chunks = cut(os.environ["WEBUI"] + "/modules/sd_hijack_clip.py", webui)
     save("chunks.json", chunks)
     print(f"{len(prompts)} prompts, {len(chunks)} long ones")
 

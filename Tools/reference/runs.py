@@ -113,7 +113,7 @@ def correct(call, family):
 
 def unscaled(latents, config):
     """As the pipelines give them to the VAE."""
-    if config.latents_mean is None:
+    if config.get("latents_mean") is None:  # tiny autoencoders do not have it
         return latents / config.scaling_factor
     mean, std = (torch.tensor(values).view(1, -1, 1, 1) for values in (config.latents_mean, config.latents_std))
     return latents * std / config.scaling_factor + mean

@@ -2,12 +2,15 @@
 
     python Tools/reference/sampling.py
 
-needs torch, diffusers and scipy (for LMS), and writes Tests/Fixtures/sampling/:
+scipy is for LMS. Writes Tests/Fixtures/sampling/:
     runs.json, runs.f32     the cases, and for each its timesteps followed by its final sample
     noise.json, noise.f32   seeds and counts, and the values drawn
     guidance.json           classifier-free guidance and its rescaling
 The .f32 files are little-endian float32 without a header.
 """
+
+NEEDS = ["diffusers", "numpy", "scipy", "torch"]
+
 import json
 import math
 import os

@@ -6,6 +6,8 @@ PyTorch's generator on a CPU; the mixture is written down from the published for
 are brought to length 1, and the angle between them decides the shares.
 """
 
+NEEDS = ["torch"]
+
 import json
 from pathlib import Path
 

@@ -4,6 +4,8 @@ CLIP's: AltDiffusion, Japanese Stable Diffusion, and a UNet that listens to T5.
 Writes Tests/Fixtures/pipeline-{alt,japanese,t5}, like pipelines.py.
 """
 
+NEEDS = ["diffusers", "pillow", "safetensors", "sentencepiece", "tokenizers", "torch", "transformers"]
+
 import common  # first: it puts the path in order
 from common import fixture, generator, randomise, save_json, save_tensors, stored
 

@@ -3,6 +3,8 @@
 Writes Tests/Fixtures/shortcuts-{a,b}: runs.json and runs.safetensors, as pipelines.py does. Needs what that made.
 """
 
+NEEDS = ["diffusers", "pillow", "safetensors", "torch"]
+
 import common  # first: it puts the path in order
 from common import fixture
 

@@ -2,10 +2,13 @@
 
     COMFYUI=path/to/ComfyUI python Tools/reference/solvers.py
 
-needs torch, diffusers and scipy, and a checkout of ComfyUI of which only comfy/k_diffusion/sampling.py is read. Writes
+Of ComfyUI's files (needs.py) only comfy/k_diffusion/sampling.py is read. Writes
 Tests/Fixtures/sampling/solvers.json and solvers.f32: the cases, and for each its timesteps followed by its final sample,
 as little-endian float32 without a header.
 """
+
+NEEDS = ["diffusers", "numpy", "scipy", "torch", "COMFYUI"]
+
 import importlib.util
 import json
 import math

@@ -4,6 +4,8 @@ Writes Tests/Fixtures/vae-*/tiled.safetensors: `tile` [1], the side of a tile in
 `moments`, which are what `decoded` is encoded to.
 """
 
+NEEDS = ["diffusers", "safetensors", "torch"]
+
 from common import fixture, generator, relative, save_tensors
 
 import torch

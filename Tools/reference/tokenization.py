@@ -10,6 +10,9 @@ t5-icons/      a SentencePiece model with byte fallback, which a first model of 
 
 (The file is not called tokenizers.py: Python would import it in place of the library of that name.)
 """
+
+NEEDS = ["sentencepiece", "tokenizers", "transformers"]
+
 import io
 import json
 import random

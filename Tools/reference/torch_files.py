@@ -5,6 +5,8 @@ as torch reads them. Beside the weights lies what trainings leave in checkpoints
 Run from the repository's root: python Tools/reference/torch_files.py
 """
 
+NEEDS = ["numpy", "safetensors", "torch"]
+
 import collections
 import io
 import os

@@ -5,6 +5,8 @@ Writes Tests/Fixtures/prompts/states.safetensors and runs.safetensors. How texts
 piece; that limn takes them apart so is what prompts.py is for.
 """
 
+NEEDS = ["diffusers", "safetensors", "torch", "transformers"]
+
 import common  # first: it puts the path in order
 from common import FIXTURES, fixture, generator, save_tensors
 

@@ -144,10 +144,10 @@ static void TYPED(finish_tile)(const limn_convolution *c, long first, long count
 
 #ifndef PRODUCT_TILES
 static void TYPED(convolution_task)(const limn_convolution *c, long task, void *scratch) {
-    const product_cut cut = limn_product_cut(c, PANEL, TASK_ROWS);
+    const product_cut cut = limn_product_cut(c, PANEL, TASK_ROWS, PICTURES_APART);
     // Row blocks run fastest, so that neighbouring tasks share the weights.
-    const long first = task % cut.row_blocks * TASK_ROWS, group = task / cut.row_blocks;
-    const long count = min_long(TASK_ROWS, cut.rows - first);
+    const long block = task % cut.row_blocks, group = task / cut.row_blocks;
+    const long first = block_start(&cut, block), count = block_rows(&cut, block);
     const long taps = c->kernel_height * c->kernel_width;
     const long in = TYPED(units)(c->channels[0]) + TYPED(units)(c->channels[1]);
     float *tile = scratch;

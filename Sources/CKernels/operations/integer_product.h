@@ -106,9 +106,9 @@ static void product_int8(long rows, const uint32_t *a, long units, const float *
 #endif
 
 static void convolution_task_int8(const limn_convolution *c, long task, void *scratch) {
-    const product_cut cut = limn_product_cut(c, PANEL, TASK_ROWS);
-    const long first = task % cut.row_blocks * TASK_ROWS, group = task / cut.row_blocks;
-    const long count = min_long(TASK_ROWS, cut.rows - first);
+    const product_cut cut = limn_product_cut(c, PANEL, TASK_ROWS, PICTURES_APART);
+    const long block = task % cut.row_blocks, group = task / cut.row_blocks;
+    const long first = block_start(&cut, block), count = block_rows(&cut, block);
     const long units = packed_units(LIMN_INT8, c->channels[0]);
     const long last_panel = min_long(cut.panels, (group + 1) * cut.panels_per_task);
     const uint32_t *a = (const uint32_t *)c->source[0] + first * units;

@@ -33,7 +33,7 @@ static tile_linear tile_linear_lay_out(void *scratch, long panels) {
 }
 
 static size_t tile_linear_scratch(const limn_convolution *c) {
-    const long panels = limn_product_cut(c, PANEL, TASK_ROWS).panels_per_task;
+    const long panels = limn_product_cut(c, PANEL, TASK_ROWS, PICTURES_APART).panels_per_task;
     return sizeof(float) * (TASK_ROWS * (panels * PANEL + PARTS * SPLIT_STRIDE) + panels * PARTS * SPLIT_UNITS * PANEL);
 }
 
@@ -98,9 +98,9 @@ INLINE void split_square(bool pair, const uint32_t *a, long steps, const float *
 }
 
 static void linear_task_f32(const limn_convolution *c, long task, void *scratch) {
-    const product_cut cut = limn_product_cut(c, PANEL, TASK_ROWS);
-    const long first = task % cut.row_blocks * TASK_ROWS, first_panel = task / cut.row_blocks * cut.panels_per_task;
-    const long count = min_long(TASK_ROWS, cut.rows - first), tiles = ceil_div(count, TILE);
+    const product_cut cut = limn_product_cut(c, PANEL, TASK_ROWS, PICTURES_APART);
+    const long block = task % cut.row_blocks, first_panel = task / cut.row_blocks * cut.panels_per_task;
+    const long first = block_start(&cut, block), count = block_rows(&cut, block), tiles = ceil_div(count, TILE);
     const long panels = min_long(cut.panels_per_task, cut.panels - first_panel);
     const long depth = c->channels[0];
     const tile_linear t = tile_linear_lay_out(scratch, cut.panels_per_task);

@@ -7,6 +7,12 @@
 #else
 #define BF16_STRIP PANEL
 #endif
+// OpenBLAS adds in an order that depends on how many rows it is given.
+#ifdef PRODUCT_THROUGH_BLAS
+#define PICTURES_APART true
+#else
+#define PICTURES_APART false
+#endif
 #include "elementwise.h"
 #include "feed_forward.h"
 #include "normalization.h"
@@ -88,7 +94,7 @@
 
 #define KERNEL_TABLE(label)                                                                      \
     {                                                                                            \
-        .name = label, .panel = PANEL,                                                           \
+        .name = label, .panel = PANEL, .pictures_apart = PICTURES_APART,                         \
         .task_rows = {ROWS_PER_TASK, TASK_ROWS, TASK_ROWS},                                      \
         .task_queries = {PANEL, TASK_QUERIES},                                                   \
         .convolution_task = {convolution_task_f32, BF16_TASK(convolution_task),                  \

@@ -149,7 +149,7 @@ static tile_convolution tile_convolution_lay_out(void *scratch, long panels) {
 
 // Without the pointers, which every set has.
 static size_t tile_convolution_scratch(const limn_convolution *c) {
-    const long panels = limn_product_cut(c, PANEL, TASK_ROWS).panels_per_task;
+    const long panels = limn_product_cut(c, PANEL, TASK_ROWS, PICTURES_APART).panels_per_task;
     return sizeof(float) * (TASK_ROWS * (panels * PANEL + GATHERED_STRIDE) + panels * TILE * PANEL)
         + sizeof(tile_rows) * TILE_ROWS * MOST_SEGMENTS + sizeof(bool) * TILE_ROWS;
 }
@@ -258,9 +258,9 @@ static void copy_last_weights(const tile_convolution *t, const float *strips, lo
 // A pair of tile rows goes through all columns while it is in the first-level cache (the taps of a convolution share
 // most of their pixels); the weights of the block stay in the second-level one for all pairs.
 static void convolution_task_bf16(const limn_convolution *c, long task, void *scratch) {
-    const product_cut cut = limn_product_cut(c, PANEL, TASK_ROWS);
-    const long first = task % cut.row_blocks * TASK_ROWS, first_panel = task / cut.row_blocks * cut.panels_per_task;
-    const long count = min_long(TASK_ROWS, cut.rows - first), tiles = ceil_div(count, TILE);
+    const product_cut cut = limn_product_cut(c, PANEL, TASK_ROWS, PICTURES_APART);
+    const long block = task % cut.row_blocks, first_panel = task / cut.row_blocks * cut.panels_per_task;
+    const long first = block_start(&cut, block), count = block_rows(&cut, block), tiles = ceil_div(count, TILE);
     const long panels = min_long(cut.panels_per_task, cut.panels - first_panel);
     const long depth = c->kernel_height * c->kernel_width * units_bf16(c->channels[0]);
     const float *weights = (const float *)c->weights + first_panel * depth * PANEL;

@@ -135,9 +135,11 @@ INLINE void TYPED(winograd_output)(const int tile, const limn_convolution *c, co
 // One block of tiles × one group of panels. Inputs are transformed a block of channels at a time, so that they stay
 // in cache until the last panel; point by point, the weights then stream through once.
 INLINE void TYPED(winograd_tiles)(const int tile, const limn_convolution *c, long task, void *scratch) {
-    const winograd_cut cut = limn_winograd_cut(c, PANEL);
-    const long first = task % cut.tile_blocks * cut.tiles_per_task, group = task / cut.tile_blocks;
-    const long count = min_long(cut.tiles_per_task, cut.tiles - first);
+    const winograd_cut cut = limn_winograd_cut(c, PANEL, PICTURES_APART);
+    const long block = task % cut.tile_blocks, group = task / cut.tile_blocks;
+    const long before = block % cut.blocks_together * cut.tiles_per_task;
+    const long first = block / cut.blocks_together * cut.tiles_together + before;
+    const long count = min_long(cut.tiles_per_task, cut.tiles_together - before);
     const long first_panel = group * cut.panels / cut.panel_groups;
     const long last_panel = (group + 1) * cut.panels / cut.panel_groups;
     const int points = (tile + 2) * (tile + 2);

@@ -25,13 +25,16 @@ typedef enum {
     cpng_failure_damaged,   // what libpng says is in the message
     cpng_failure_truncated, // the file ends early
     cpng_failure_input,     // the operating system could not read; errno is in cpng_reader_errno
-    cpng_failure_memory,    // more memory than the limit allows, or than there is
+    cpng_failure_memory,    // more memory than there is
+    cpng_failure_limit,     // more memory than the limit allows
 } cpng_failure;
 
 /// Takes over the descriptor, which is closed with the reader, or at once if NULL is returned (no memory).
 /// `memory_limit` is in bytes and covers all that libpng allocates; pixels are the caller's.
-/// Text chunks are kept when `keeps_text` is set and skipped otherwise; all other metadata is skipped.
+/// Text chunks are kept when `keeps_text` is set, and Exif data (eXIf) otherwise; all other metadata is skipped.
 cpng_reader *cpng_reader_open(int descriptor, bool keeps_text, size_t memory_limit);
+/// The same for a file in memory, which is copied. NULL if there is no memory.
+cpng_reader *cpng_reader_open_bytes(const uint8_t *bytes, size_t count, bool keeps_text, size_t memory_limit);
 void cpng_reader_close(cpng_reader *reader);
 
 bool cpng_reader_read_header(cpng_reader *reader, cpng_header *header);
@@ -43,6 +46,9 @@ bool cpng_reader_read_end(cpng_reader *reader);
 cpng_failure cpng_reader_failure(const cpng_reader *reader);
 const char *cpng_reader_message(const cpng_reader *reader);
 int cpng_reader_errno(const cpng_reader *reader);
+
+/// After cpng_reader_read_end: the Exif data, which lives as long as the reader; NULL if there is none.
+const uint8_t *cpng_reader_exif(cpng_reader *reader, size_t *count);
 
 /// After cpng_reader_read_end: the text chunks in the order of the file; the pointers live as long as the reader.
 size_t cpng_reader_text_count(cpng_reader *reader);

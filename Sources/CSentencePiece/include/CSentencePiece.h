@@ -3,6 +3,7 @@
 #ifndef CSENTENCEPIECE_H
 #define CSENTENCEPIECE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #ifdef __cplusplus
@@ -11,9 +12,9 @@ extern "C" {
 
 typedef struct csp_model csp_model;
 
-/// Parses and checks a serialized model. On failure returns NULL and writes why into `message`
-/// (at most `capacity` bytes, the closing NUL included).
-csp_model *csp_open(const void *bytes, size_t count, char *message, size_t capacity);
+/// Parses and checks a serialized model. On failure returns NULL and says whether memory was lacking, or else writes
+/// why into `message` (at most `capacity` bytes, the closing NUL included).
+csp_model *csp_open(const void *bytes, size_t count, bool *lacks_memory, char *message, size_t capacity);
 void csp_close(csp_model *model);
 
 /// How many pieces the vocabulary has.

@@ -93,6 +93,62 @@ extension LoRAUpdate {
             return rank
         }
 
+        /// LyCORIS has W·a1·a2 + b1·b2 today; its first files, which the webui reads, have the factors the other way
+        /// round: W·a2·a1 + b2·b1.
+        func general() throws -> (rank: Int, isSwapped: Bool) {
+            let (a1, a2) = try (size(.gloraA1), size(.gloraA2))
+            let (b1, b2) = try (size(.gloraB1), size(.gloraB2))
+            let isSwapped = !(a1.rows == inputs && a2.columns == inputs && b1.rows == out && a1.columns == a2.rows)
+            let (left, right) = isSwapped ? (a2, a1) : (a1, a2)
+            let (up, down) = isSwapped ? (b2, b1) : (b1, b2)
+            let roles: [LoRAKey.Role] =
+                isSwapped ? [.gloraA2, .gloraA1, .gloraB2, .gloraB1] : [.gloraA1, .gloraA2, .gloraB1, .gloraB2]
+            try expect(roles[0], rows: inputs, columns: left.columns)
+            try expect(roles[1], rows: left.columns, columns: inputs)
+            try expect(roles[2], rows: out, columns: up.columns)
+            try expect(roles[3], rows: up.columns, columns: inputs * taps)
+            try ranks(roles[1], [right.rows])
+            try ranks(roles[3], [down.rows])
+            return (isSwapped ? a1.rows : a2.rows, isSwapped)
+        }
+
+        func scaling(onInput: Bool) throws {
+            guard group.keys[.ia3Weight] != nil else {
+                throw CheckpointError(
+                    path: file.path, tensor: group.keys[.ia3OnInput],
+                    problem: "the file has no weight to go with it; it is not complete")
+            }
+            try expectCount(.ia3Weight, onInput ? inputs : out)
+        }
+
+        func rotation() throws {
+            let found = file.shape(group, .oftBlocks) ?? []
+            guard (3...4).contains(found.count), let size = found.last, found[found.count - 2] == size,
+                found[found.count - 3].multipliedReportingOverflow(by: size) == (out, false)
+            else {
+                throw misshapen(
+                    .oftBlocks, "square blocks along \(out) outputs were expected, but it has \(found)")
+            }
+            if found.count == 4 {
+                // Stage i turns pairs that lie 2ⁱ·size/2 apart.
+                let stages = found[0]
+                guard stages <= 24, size % 2 == 0, out % (size << (stages - 1)) == 0 else {
+                    throw misshapen(
+                        .oftBlocks, "\(out) outputs cannot be cut for \(stages) stages of blocks of \(size)")
+                }
+            }
+            if file.shape(group, .rescale) != nil { try expectCount(.rescale, out) }
+        }
+
+        private func expectCount(_ role: LoRAKey.Role, _ wanted: Int) throws {
+            guard count(role) == wanted else {
+                throw misshapen(
+                    role,
+                    "\(wanted) values were expected for a weight of \(shape), but it has "
+                        + "\(file.shape(group, role) ?? [])")
+            }
+        }
+
         func difference() throws { try expect(.difference, rows: out, columns: inputs * taps) }
 
         func vector(_ role: LoRAKey.Role) throws {
@@ -156,6 +212,7 @@ extension LoRAUpdate {
             switch role {
             case .down: "lora_down (lora_A)"
             case .up: "lora_up (lora_B)"
+            case .gloraA1, .gloraA2, .gloraB1, .gloraB2: role.rawValue.dropFirst("glora".count).lowercased() + ".weight"
             default: role.rawValue
             }
         }

@@ -25,7 +25,7 @@ struct LoRAMatrix {
 }
 
 /// `result` [rows.count, right.columns] = keep · result + scale · left[rows] · right.
-private func addProduct(
+func addProduct(
     _ left: LoRAMatrix, _ rows: Range<Int>, _ right: LoRAMatrix, scale: Float, keep: Float,
     to result: UnsafeMutablePointer<Float>
 ) {
@@ -48,6 +48,11 @@ enum LoRAFactors {
     /// LoKr: the Kronecker product of [a, b] and [c, d·taps].
     case kronecker(LoRAMatrix, LoRAMatrix, taps: Int)
     case full([Float])
+    /// GLoRA (Chavan et al. 2023): W·a·b + c·d, the first along the inputs.
+    case general(LoRAMatrix, LoRAMatrix, LoRAMatrix, LoRAMatrix, taps: Int)
+    /// (IA)³ (Liu et al. 2022): W ∘ factors, each of which holds for a run of values.
+    case scaling([Float], run: Int)
+    case rotation(LoRARotation)
 
     /// The matrix that stands in the place of `down` where a core lies between up and down (Tucker decomposition).
     ///
@@ -78,7 +83,34 @@ enum LoRAFactors {
         case .product(let up, let down): addProduct(up, 0..<up.rows, down, scale: scale, keep: 1, to: base)
         case .hadamard(let a, let b, let c, let d): addHadamard(a, b, c, d, scale, base)
         case .kronecker(let first, let second, let taps): addKronecker(first, second, taps, scale, base)
+        case .general(let a, let b, let c, let d, let taps): addGeneral(a, b, c, d, taps, scale, weight)
+        case .scaling(let factors, let run):
+            for start in stride(from: 0, to: weight.count - run + 1, by: run) {
+                let factor = 1 + scale * factors[start / run % factors.count]
+                for index in start..<start + run { base[index] *= factor }
+            }
+        case .rotation(let rotation): rotation.apply(to: weight, strength: Double(scale))
         case .full(let values): for index in values.indices { base[index] += scale * values[index] }
+        }
+    }
+
+    private func addGeneral(
+        _ a: LoRAMatrix, _ b: LoRAMatrix, _ c: LoRAMatrix, _ d: LoRAMatrix, _ taps: Int, _ scale: Float,
+        _ weight: UnsafeMutableBufferPointer<Float>
+    ) {
+        guard let base = weight.baseAddress, a.rows * taps > 0 else { return }
+        let (inputs, rows) = (a.rows, weight.count / a.rows)
+        // [out, in, taps] with the inputs last: a product along them needs them there.
+        var turned = [Float](repeating: 0, count: weight.count)
+        for row in 0..<rows {
+            let start = row / taps * inputs * taps + row % taps
+            for input in 0..<inputs { turned[row * inputs + input] = base[start + input * taps] }
+        }
+        let change = LoRAMatrix(rows: rows, columns: inputs, values: turned) * a * b
+        addProduct(c, 0..<c.rows, d, scale: scale, keep: 1, to: base)
+        for row in 0..<rows {
+            let start = row / taps * inputs * taps + row % taps
+            for input in 0..<inputs { base[start + input * taps] += scale * change.values[row * inputs + input] }
         }
     }
 

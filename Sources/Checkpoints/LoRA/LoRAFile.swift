@@ -1,3 +1,5 @@
+import Platform
+
 /// One LoRA's file: its tensors, gathered by the module that they change.
 struct LoRAFile: Sendable {
     /// The tensors of one module.
@@ -11,6 +13,8 @@ struct LoRAFile: Sendable {
 
     let source: any TensorSource
     let groups: [Group]
+    /// Embeddings that came with it.
+    let embeddings: [BundledEmbedding]
     /// Keys of no kind that is known here.
     let unknown: [String]
     let alphas: LoRAMetadata
@@ -32,9 +36,11 @@ struct LoRAFile: Sendable {
     private init(_ source: any TensorSource, alphas: LoRAMetadata) throws {
         var groups: [String: Group] = [:]
         var unknown: [String] = []
+        let embeddings = BundledEmbedding.all(in: source)
+        let bundled = Set(embeddings.flatMap(\.keys.keys))
         // Sorted, so that messages do not depend on the hash seed.
-        for name in source.tensors.keys.sorted() {
-            guard let key = LoRAKey(name) else {
+        for name in source.tensors.keys.sorted() where !bundled.contains(name) {
+            guard let key = LoRAKey(name) ?? Self.inputFactors(name, source) else {
                 unknown.append(name)
                 continue
             }
@@ -48,8 +54,16 @@ struct LoRAFile: Sendable {
         }
         self.source = source
         self.groups = groups.sorted { $0.key < $1.key }.map(\.value)
+        self.embeddings = embeddings
         self.unknown = unknown
         self.alphas = alphas
+    }
+
+    /// (IA)³'s factors are called like any weight; what they are, the tensor beside them tells.
+    private static func inputFactors(_ name: String, _ source: any TensorSource) -> LoRAKey? {
+        guard name.hasSuffix(".weight") else { return nil }
+        let module = name.dropLast(".weight".count)
+        return source.tensors[module + ".on_input"] == nil ? nil : LoRAKey(module: module, .ia3Weight)
     }
 
     func shape(_ group: Group, _ role: LoRAKey.Role) -> [Int]? {

@@ -19,7 +19,19 @@ struct LoRAKey: Equatable {
         case lokrW1, lokrW1A, lokrW1B, lokrW2, lokrW2A, lokrW2B, lokrT2
         /// Added to the weight or the bias as it is.
         case difference, biasDifference
+        /// GLoRA: two products, one of which is multiplied with the weight. Which factor stands left has changed over
+        /// time, see `LoRAUpdate.Checks.general`.
+        case gloraA1, gloraA2, gloraB1, gloraB2
+        /// (IA)³: factors of the outputs or, if `ia3OnInput` is 1, of the inputs.
+        case ia3Weight, ia3OnInput
+        /// OFT [blocks, size, size] and BOFT [stages, blocks, size, size]; `alpha` limits how far they turn.
+        case oftBlocks
+        /// Factors of the outputs, beside OFT and BOFT.
+        case rescale
     }
+
+    /// How tensors change a weight; each has files of its own.
+    enum Method { case product, hadamard, kronecker, difference, general, scaling, rotation }
 
     /// `unet`, `text_encoder` or `text_encoder_2`; nil if the key does not say.
     let part: String?
@@ -30,13 +42,25 @@ struct LoRAKey: Equatable {
     /// - Returns: nil for a key of no kind that is known here
     init?(_ key: String) {
         guard let (ending, role) = Self.endings.first(where: { key.hasSuffix($0.0) }) else { return nil }
-        var name = key.dropLast(ending.count)
+        self.init(module: key.dropLast(ending.count), role)
+    }
+
+    /// - Parameter module: what stands before the role in a key
+    init?(module: Substring, _ role: Role) {
+        var name = module
         var part: String?
-        // PEFT wraps a network in two modules of its own.
-        while name.hasPrefix("base_model.model.") { name = name.dropFirst("base_model.model.".count) }
-        if let (prefix, found) = Self.prefixes.first(where: { name.hasPrefix($0.0) }) {
-            name = name.dropFirst(prefix.count)
-            part = found
+        // PEFT wraps a network in two modules of its own, which come before or after the network's name.
+        while true {
+            if let wrapper = Self.wrappers.first(where: name.hasPrefix) {
+                name = name.dropFirst(wrapper.count)
+            } else if let (prefix, found) = Self.prefixes.first(where: { name.hasPrefix($0.0) }),
+                part == nil || part == found
+            {
+                name = name.dropFirst(prefix.count)
+                part = found
+            } else {
+                break
+            }
         }
         guard !name.isEmpty else { return nil }
         let module = Self.flattened(String(name)).replacing("_processor_to_", with: "_to_")
@@ -44,6 +68,9 @@ struct LoRAKey: Equatable {
     }
 
     static func flattened(_ name: String) -> String { name.replacing(".", with: "_") }
+
+    /// PEFT's, and the one that LyCORIS (and so SimpleTuner) gives to whatever network it is made for.
+    private static let wrappers = ["base_model.model.", "lycoris_"]
 
     private static let prefixes = [
         ("lora_unet_", "unet"), ("unet.", "unet"), ("diffusion_model.", "unet"),
@@ -67,5 +94,23 @@ struct LoRAKey: Equatable {
         (".lokr_w1", .lokrW1), (".lokr_w1_a", .lokrW1A), (".lokr_w1_b", .lokrW1B),
         (".lokr_w2", .lokrW2), (".lokr_w2_a", .lokrW2A), (".lokr_w2_b", .lokrW2B), (".lokr_t2", .lokrT2),
         (".diff", .difference), (".w_norm", .difference), (".diff_b", .biasDifference), (".b_norm", .biasDifference),
+        (".a1.weight", .gloraA1), (".a2.weight", .gloraA2), (".b1.weight", .gloraB1), (".b2.weight", .gloraB2),
+        (".on_input", .ia3OnInput), (".oft_blocks", .oftBlocks), (".rescale", .rescale),
     ]
+}
+
+extension LoRAKey.Role {
+    /// The method that a tensor belongs to; nil for what stands beside several, or changes a bias.
+    var method: LoRAKey.Method? {
+        switch self {
+        case .down, .up, .mid: .product
+        case .hadaW1A, .hadaW1B, .hadaT1, .hadaW2A, .hadaW2B, .hadaT2: .hadamard
+        case .lokrW1, .lokrW1A, .lokrW1B, .lokrW2, .lokrW2A, .lokrW2B, .lokrT2: .kronecker
+        case .difference: .difference
+        case .gloraA1, .gloraA2, .gloraB1, .gloraB2: .general
+        case .ia3Weight, .ia3OnInput: .scaling
+        case .oftBlocks: .rotation
+        case .upBias, .alpha, .doraScale, .magnitude, .biasDifference, .rescale: nil
+        }
+    }
 }

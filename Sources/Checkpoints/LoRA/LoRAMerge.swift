@@ -1,3 +1,5 @@
+import Platform
+
 /// LoRAs and the networks that they change: the networks' sources again, which give changed weights.
 ///
 ///     let merge = try LoRAMerge([LoRAMerge.Item(path: "style.safetensors", strength: 0.8)], into: [
@@ -12,9 +14,15 @@ package struct LoRAMerge {
     /// One LoRA.
     package struct Item: Sendable {
         package var path: String
+        /// Of what it changes in text encoders, and in the UNet where that has none of its own.
         package var strength: Float
+        package var unetStrength: Float?
 
-        package init(path: String, strength: Float) { (self.path, self.strength) = (path, strength) }
+        package init(path: String, strength: Float, unetStrength: Float? = nil) {
+            (self.path, self.strength, self.unetStrength) = (path, strength, unetStrength)
+        }
+
+        func strength(of part: String) -> Float { part == "unet" ? unetStrength ?? strength : strength }
     }
 
     /// A part of a model that LoRAs may change.
@@ -29,6 +37,8 @@ package struct LoRAMerge {
     package let sources: [String: any TensorSource]
     /// What was left out, in sentences; empty unless leniency was asked for.
     package let warnings: [String]
+    /// Embeddings that the files bring along, whatever their strength.
+    package let embeddings: [TextualInversion]
 
     /// - Parameters:
     ///   - items: applied in this order, which matters only where one of them is a DoRA
@@ -42,13 +52,16 @@ package struct LoRAMerge {
         }
         var updates: [String: [String: [LoRAUpdate]]] = [:]
         var warnings: [String] = []
-        for item in items where item.strength != 0 {
-            guard item.strength.isFinite else {
+        var embeddings: [TextualInversion] = []
+        for item in items {
+            guard item.strength.isFinite, item.unetStrength?.isFinite ?? true else {
                 throw CheckpointError(path: item.path, problem: "a LoRA's weight must be a finite number")
             }
             let file = try LoRAFile(path: item.path)
+            embeddings += try file.embeddings.map { try $0.read(file.source) }
+            guard item.strength != 0 || item.unetStrength ?? 0 != 0 else { continue }
             try Self.checkFamily(file, targets)
-            let lost = try Self.place(file, item.strength, targets, &updates)
+            let lost = try Self.place(file, item, targets, &updates)
             guard !lost.isEmpty else { continue }
             let text = Self.words(lost: lost, of: file, targets)
             guard isLenient, lost.count < file.source.tensors.count else {
@@ -62,6 +75,12 @@ package struct LoRAMerge {
         }
         self.sources = sources
         self.warnings = warnings
+        self.embeddings = embeddings
+    }
+
+    /// Words of the embeddings in a LoRA's file.
+    package static func wordsOfEmbeddings(in source: any TensorSource) -> [String] {
+        BundledEmbedding.all(in: source).map(\.word)
     }
 
     /// Where keys that do not say whose they are are looked for first.
@@ -71,7 +90,7 @@ package struct LoRAMerge {
     ///
     /// - Returns: the keys that found none
     private static func place(
-        _ file: LoRAFile, _ strength: Float, _ targets: [LoRATargets],
+        _ file: LoRAFile, _ item: Item, _ targets: [LoRATargets],
         _ updates: inout [String: [String: [LoRAUpdate]]]
     ) throws -> [String] {
         var lost = file.unknown
@@ -79,6 +98,11 @@ package struct LoRAMerge {
             updates[part, default: [:]][fileKey, default: []].append(update)
         }
         for group in file.groups {
+            // What belongs to a method that is not known may have an alpha all the same.
+            if !file.unknown.isEmpty, group.keys.keys.allSatisfy({ $0 == .alpha }) {
+                lost += group.keys.values
+                continue
+            }
             let candidates = targets.filter { group.part == nil || group.part == $0.part }
             guard let target = candidates.first(where: { $0.module(group.module) != nil }),
                 let module = target.module(group.module), let weight = target.tensor(module, "weight")
@@ -86,6 +110,8 @@ package struct LoRAMerge {
                 lost += group.keys.values
                 continue
             }
+            let strength = item.strength(of: target.part)
+            guard strength != 0 else { continue }
             if let update = try LoRAUpdate(
                 file, group, part: target.part, shape: weight.info.shape, strength: strength)
             {
@@ -108,18 +134,28 @@ package struct LoRAMerge {
     private static func words(lost: [String], of file: LoRAFile, _ targets: [LoRATargets]) -> String {
         let count = file.source.tensors.count
         var text =
-            "\(lost.count) of its \(count) tensors \(lost.count == 1 ? "finds" : "find") no place in the model: "
+            "\(lost.count) of \(count) tensors \(lost.count == 1 ? "does" : "do") not match any layer of the model: "
             + listed(lost)
         if lost.contains(where: { $0.hasPrefix("lora_te2_") || $0.hasPrefix("text_encoder_2.") }),
             !targets.contains(where: { $0.part == "text_encoder_2" })
         {
             text += ". They change a second text encoder, as Stable Diffusion XL has; this model has one"
-        } else if lost.contains(where: { $0.contains("oft_blocks") || $0.contains("oft_diag") || $0.contains(".ia3") })
-        {
-            text += ". OFT, BOFT and IA³ are not supported"
+        } else if let other = otherMethods.first(where: { method in lost.contains { $0.contains(method.mark) } }) {
+            text += ". They are \(other.name), which is not supported"
         }
         return text
     }
+
+    private static let outputVectors = "vectors that an embedding adds to the text encoder's output"
+
+    /// Methods whose files are told by a part of their keys.
+    private static let otherMethods: [(mark: String, name: String)] = [
+        ("oft_R", "PEFT's form of OFT"), ("oft_diag", "an early form of OFT"), ("boft_", "PEFT's form of BOFT"),
+        ("ia3_l", "PEFT's form of (IA)³"), ("vera_lambda", "VeRA"), ("hra_u", "HRA"),
+        ("lora_embedding_", "a LoRA of an embedding's table"), (".p_layer.weight", "T-LoRA"),
+        ("bm.weight", "GLoRA with a core"),
+        ("clip_l_out", outputVectors), ("clip_g_out", outputVectors),
+    ]
 
     private static func checkFamily(_ file: LoRAFile, _ targets: [LoRATargets]) throws {
         guard !file.isForTransformer else {

@@ -1,3 +1,5 @@
+import Platform
+
 /// The scales that diffusers and PEFT write into a file's notes (`lora_adapter_metadata`) instead of `alpha` tensors:
 /// for each network `lora_alpha`, exceptions in `alpha_pattern`, and whether the scale is alpha/√rank (`use_rslora`).
 struct LoRAMetadata: Sendable {

@@ -1,7 +1,12 @@
+import Platform
+
 /// One LoRA's change of one weight or bias, whose shapes have been checked; its values are read when it is applied.
 struct LoRAUpdate: Sendable {
     private enum Form: Sendable {
         case product, hadamard, kronecker, difference
+        case general(isSwapped: Bool)
+        case scaling(onInput: Bool)
+        case rotation
         /// Of a bias.
         case vector(LoRAKey.Role)
     }
@@ -31,22 +36,30 @@ struct LoRAUpdate: Sendable {
         taps = shape.dropFirst(2).reduce(1, *)
         let checks = Checks(file: file, group: group, out: out, inputs: inputs, taps: taps, shape: shape)
         let found: (form: Form, rank: Int?)
-        if group.keys[.down] != nil || group.keys[.up] != nil || group.keys[.mid] != nil {
-            found = (.product, try checks.product())
-        } else if group.keys.keys.contains(where: { $0.rawValue.hasPrefix("hada") }) {
-            found = (.hadamard, try checks.hadamard())
-        } else if group.keys.keys.contains(where: { $0.rawValue.hasPrefix("lokr") }) {
-            found = (.kronecker, try checks.kronecker())
-        } else if group.keys[.difference] != nil {
+        switch try Self.method(file, group) {
+        case .product: found = (.product, try checks.product())
+        case .hadamard: found = (.hadamard, try checks.hadamard())
+        case .kronecker: found = (.kronecker, try checks.kronecker())
+        case .general:
+            let (rank, isSwapped) = try checks.general()
+            found = (.general(isSwapped: isSwapped), rank)
+        case .rotation:
+            try checks.rotation()
+            found = (.rotation, nil)
+        case .scaling:
+            let onInput = try Self.scalar(file, group, .ia3OnInput, "on_input must be 0 or 1") ?? 0
+            try checks.scaling(onInput: onInput != 0)
+            found = (.scaling(onInput: onInput != 0), nil)
+        case .difference:
             try checks.difference()
             found = (.difference, nil)
-        } else if let lone = [.doraScale, .magnitude, .alpha].compactMap({ group.keys[$0] }).first,
-            group.keys[.biasDifference] == nil
-        {
+        case nil:
+            let beside = [LoRAKey.Role.doraScale, .magnitude, .rescale, .alpha]
+            guard let lone = beside.compactMap({ group.keys[$0] }).first, group.keys[.biasDifference] == nil else {
+                return nil
+            }
             throw CheckpointError(
                 path: file.path, tensor: lone, problem: "the file has nothing else for its layer; it is not complete")
-        } else {
-            return nil
         }
         try checks.magnitude()
         form = found.form
@@ -66,18 +79,40 @@ struct LoRAUpdate: Sendable {
         scale = Float(Double(strength) * (try Self.scale(file, group, part: part, rank: rank)))
     }
 
+    /// How the tensors of a group change a weight; nil if none of them does.
+    ///
+    /// - Throws: `CheckpointError` if there are two ways
+    private static func method(_ file: LoRAFile, _ group: LoRAFile.Group) throws -> LoRAKey.Method? {
+        let methods = Dictionary(grouping: group.keys.filter { $0.key.method != nil }) { $0.key.method }
+        if methods.count > 1 {
+            let keys = methods.values.compactMap { $0.map(\.value).min() }.sorted()
+            throw CheckpointError(
+                path: file.path, tensor: keys[0],
+                problem: "\(quoted(keys[1])) changes the same layer by another method; one of them must go")
+        }
+        return methods.keys.first ?? nil
+    }
+
+    /// A number that stands beside a group's tensors; nil if there is none.
+    private static func scalar(
+        _ file: LoRAFile, _ group: LoRAFile.Group, _ role: LoRAKey.Role, _ problem: String
+    ) throws -> Float? {
+        guard let key = group.keys[role] else { return nil }
+        guard try file.source.info(key).elementCount == 1, let value = try file.source.float32(key).first,
+            value.isFinite
+        else { throw CheckpointError(path: file.path, tensor: key, problem: problem) }
+        return value
+    }
+
+    private static let alphaProblem = "an alpha must be one finite number"
+
     /// alpha / rank; 1 without an alpha or a rank.
     private static func scale(
         _ file: LoRAFile, _ group: LoRAFile.Group, part: String, rank: Int?
     ) throws -> Double {
         guard let rank else { return 1 }
-        guard let key = group.keys[.alpha] else {
+        guard let alpha = try scalar(file, group, .alpha, alphaProblem) else {
             return file.alphas.scale(part: part, module: group.module, rank: rank)
-        }
-        guard try file.source.info(key).elementCount == 1, let alpha = try file.source.float32(key).first,
-            alpha.isFinite
-        else {
-            throw CheckpointError(path: file.path, tensor: key, problem: "an alpha must be one finite number")
         }
         return Double(alpha) / Double(rank)
     }
@@ -129,6 +164,19 @@ struct LoRAUpdate: Sendable {
                 group.keys[.lokrW2] != nil
                 ? try matrix(.lokrW2) : try upper(.lokrW2A, core: .lokrT2) * (try lower(.lokrW2B, core: .lokrT2))
             return .kronecker(first, second, taps: taps)
+        case .general(let isSwapped):
+            let (a, b) = (try (matrix(.gloraA1), matrix(.gloraA2)), try (matrix(.gloraB1), matrix(.gloraB2)))
+            return isSwapped
+                ? .general(a.1, a.0, b.1, b.0, taps: taps) : .general(a.0, a.1, b.0, b.1, taps: taps)
+        case .scaling(let onInput):
+            return .scaling(try read(.ia3Weight), run: onInput ? taps : inputs * taps)
+        case .rotation:
+            let shape = file.shape(group, .oftBlocks) ?? []
+            return .rotation(
+                LoRARotation(
+                    try read(.oftBlocks), size: shape.last ?? 1, blocks: shape.dropLast(2).last ?? 1,
+                    isButterfly: shape.count == 4, rescale: group.keys[.rescale] == nil ? nil : try read(.rescale),
+                    limit: Double(try Self.scalar(file, group, .alpha, Self.alphaProblem) ?? 0) * Double(out)))
         case .difference: return .full(try read(.difference))
         case .vector(let role): return .full(try read(role))
         }

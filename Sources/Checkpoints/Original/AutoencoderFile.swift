@@ -1,3 +1,5 @@
+import Platform
+
 /// A file with an autoencoder alone: which class it is, and its tensors under diffusers' names. Nothing but names is
 /// looked at.
 package struct AutoencoderFile: Sendable {
@@ -95,14 +97,18 @@ enum TinyNames {
 }
 
 /// Tensors of one or several sources under other names.
-final class RenamedTensors: TensorSource {
-    let path: String
-    let tensors: [String: TensorInfo]
+package final class RenamedTensors: TensorSource {
+    package let path: String
+    package let tensors: [String: TensorInfo]
+    package let notes: [String: String]
     private let places: [String: (source: any TensorSource, name: String)]
 
     /// - Parameter parts: sources, and what a tensor of each is called; nil to leave it out
     /// - Throws: `CheckpointError` if two tensors get the same name
-    init(path: String, _ parts: [(source: any TensorSource, name: (String) -> String?)]) throws {
+    init(
+        path: String, notes: [String: String] = [:],
+        _ parts: [(source: any TensorSource, name: (String) -> String?)]
+    ) throws {
         var tensors: [String: TensorInfo] = [:]
         var places: [String: (source: any TensorSource, name: String)] = [:]
         for (source, rename) in parts {
@@ -118,15 +124,20 @@ final class RenamedTensors: TensorSource {
                     quantization: info.quantization)
             }
         }
-        (self.path, self.tensors, self.places) = (path, tensors, places)
+        (self.path, self.notes, self.tensors, self.places) = (path, notes, tensors, places)
     }
 
-    func withBytes<R>(of name: String, _ body: (UnsafeRawBufferPointer) throws -> R) throws -> R {
+    /// All tensors of a source but some.
+    package convenience init(leavingOut names: Set<String>, of source: any TensorSource) throws {
+        try self.init(path: source.path, notes: source.notes, [(source, { names.contains($0) ? nil : $0 })])
+    }
+
+    package func withBytes<R>(of name: String, _ body: (UnsafeRawBufferPointer) throws -> R) throws -> R {
         guard let place = places[name] else { throw missing(name) }
         return try place.source.withBytes(of: place.name, body)
     }
 
-    func stored(_ name: String) throws -> StoredTensor {
+    package func stored(_ name: String) throws -> StoredTensor {
         guard let place = places[name] else { throw missing(name) }
         return try place.source.stored(place.name)
     }

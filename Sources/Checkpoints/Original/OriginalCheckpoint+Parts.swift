@@ -1,3 +1,5 @@
+import Platform
+
 /// How each part's tensors are seen under diffusers' names.
 extension OriginalCheckpoint {
     /// Views under the names that they have in diffusers.
@@ -7,7 +9,7 @@ extension OriginalCheckpoint {
 
         mutating func add(_ name: String, _ view: TensorView) throws {
             if let other = all.updateValue(view, forKey: name) {
-                let names = (other.names + view.names).map(quoted).joined(separator: " and as ")
+                let names = (other.names + view.names).map { quoted($0) }.joined(separator: " and as ")
                 throw CheckpointError(
                     path: source.path, tensor: name, problem: "the file has it twice, as \(names)")
             }

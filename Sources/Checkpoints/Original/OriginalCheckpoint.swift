@@ -31,6 +31,8 @@ package struct OriginalCheckpoint: Sendable {
     package let encoders: [CheckpointPart: TextEncoderKind]
     /// Tensors that no model needs: noise schedules, averages of weights, counters.
     package let harmless: [String]
+    /// Those of them that training has left behind, and few files have.
+    package let leftOvers: [String]
     /// Tensors of the last layer of Stable Diffusion 2's text encoder, which is never run.
     package let unusedLayer: [String]
     /// Tensors that belong to nothing that is known.
@@ -46,7 +48,7 @@ package struct OriginalCheckpoint: Sendable {
     static let unetPrefix = "model.diffusion_model."
     static let averagesPrefix = "model_ema."
     static let vaePrefixes = ["first_stage_model.", "vae."]
-    private static let encoderPrefixes: [(prefix: String, part: CheckpointPart, kind: TextEncoderKind)] = [
+    static let encoderPrefixes: [(prefix: String, part: CheckpointPart, kind: TextEncoderKind)] = [
         ("cond_stage_model.transformer.", .textEncoder, .clip),
         ("cond_stage_model.model.", .textEncoder, .openCLIP),
         ("conditioner.embedders.0.transformer.", .textEncoder, .clip),
@@ -94,6 +96,7 @@ package struct OriginalCheckpoint: Sendable {
         parts = try views.mapValues { try ViewedTensors(source, $0.all) }
         (self.source, encoders) = (source, kinds)
         (harmless, unusedLayer, unknown) = (sorted.harmless, unused.sorted(), sorted.unknown)
+        leftOvers = sorted.harmless.filter(HarmlessNames.areLeftOver)
         family = Self.family(kinds)
     }
 

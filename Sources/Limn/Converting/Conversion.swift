@@ -1,6 +1,7 @@
 import Checkpoints
 import FoundationEssentials
 import Models
+import Platform
 
 /// Writes a model, or a file of weights, in another form: a diffusers folder, or one safetensors file with the names of
 /// the original code.
@@ -55,6 +56,8 @@ public struct Conversion: Sendable {
     public var loras: [LoRA] = []
     /// Whether tensors of a LoRA that find no place in the model are left out, instead of being an error.
     public var isLenientWithLoRAs = false
+    /// Whether tensors of the model that belong to no part of it are left out, instead of being an error.
+    public var isLenient = false
     /// The tokenizer's folder for a single file; nil to look beside it.
     public var tokenizer: String?
     /// Takes the averaged weights (EMA) of a single file's UNet.
@@ -91,7 +94,8 @@ public struct Conversion: Sendable {
 
     private func contents() throws -> ModelContents {
         var contents = try ModelContents(
-            path: input, options: .init(tokenizer: tokenizer, prefersAverages: prefersAverages))
+            path: input,
+            options: .init(tokenizer: tokenizer, prefersAverages: prefersAverages, isLenient: isLenient))
         if let vae { try contents.replaceVAE(vae) }
         try contents.merge(loras, isLenient: isLenientWithLoRAs)
         return contents
@@ -172,7 +176,7 @@ public struct Conversion: Sendable {
         try withoutActuallyEscaping(progress) { progress in
             let tracker = ConversionTracker(total: total, progress)
             try AtomicFolder.write(to: output) { folder in
-                try folder.write("model_index.json", JSONValue.object(contents.index).text)
+                try folder.write("model_index.json", JSON(contents.index).text)
                 for (name, content) in contents.files {
                     switch content {
                     case .copy(let place): try folder.copy(place, to: name)
@@ -180,7 +184,7 @@ public struct Conversion: Sendable {
                     }
                 }
                 for (part, tensors) in parts {
-                    let config = JSONValue.object(contents.config(part, type))
+                    let config = JSON(contents.config(part, type))
                     try folder.write("\(part.rawValue)/config.json", config.text)
                     try SafetensorsWriter.write(
                         tracker.tracked(tensors), metadata: ["format": "pt"],
@@ -194,7 +198,7 @@ public struct Conversion: Sendable {
 
 extension ModelContents {
     /// A part's configuration, which may name the type of its weights.
-    func config(_ part: CheckpointPart, _ type: Conversion.NumberType?) -> [String: JSONValue] {
+    func config(_ part: CheckpointPart, _ type: Conversion.NumberType?) -> [String: JSON] {
         var config = configs[part] ?? [:]
         guard let type else { return config }
         let name =
@@ -227,9 +231,15 @@ extension ModelContents {
 
     /// Puts merged weights in the place of the model's.
     mutating func merge(_ loras: [LoRA], isLenient: Bool) throws {
-        let (merged, warnings) = try ModelParts(sources: sources).merging(loras, description, isLenient: isLenient)
+        let (merged, warnings, embeddings) = try ModelParts(sources: sources).merging(
+            loras, description, isLenient: isLenient)
         sources = merged.sources
-        changes += loras.map { "merged: \($0.path), weight \($0.weight)" } + warnings
+        changes += loras.map { lora in
+            let unet = lora.unetWeight.map { " in text encoders and \($0) in the UNet" } ?? ""
+            return "merged: \(lora.path), weight \(lora.weight)\(unet)"
+        }
+        changes += warnings
+        leftOut += embeddings.map { "the embedding \"\($0.name)\" of \($0.path), which no model has a place for" }
     }
 
     /// Puts another VAE in the place of the model's: whatever `LoadOptions.vae` takes, but for a tiny one.

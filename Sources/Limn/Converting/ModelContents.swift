@@ -2,6 +2,7 @@ import Checkpoints
 import FoundationEssentials
 import Glibc
 import Models
+import Platform
 
 /// A model as something to be written down again: its weights under the names that diffusers has today, and what its
 /// folder says, or would say.
@@ -11,8 +12,8 @@ struct ModelContents {
     let path: String
     var description: ModelDescription
     var sources: [CheckpointPart: any TensorSource]
-    var configs: [CheckpointPart: [String: JSONValue]]
-    var index: [String: JSONValue]
+    var configs: [CheckpointPart: [String: JSON]]
+    var index: [String: JSON]
     /// Small files beside the parts: their name in the folder, and where they lie or what is in them.
     var files: [(name: String, content: Content)] = []
     /// What is not kept.
@@ -33,20 +34,34 @@ struct ModelContents {
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
             throw LimnError("\(path): there is no such file or folder")
         }
-        self = isFolder ? try ModelContents(folder: path) : try ModelContents(file: path, options)
+        self =
+            isFolder
+            ? try ModelContents(folder: try HubCache.snapshot(path), options) : try ModelContents(file: path, options)
+    }
+
+    /// Makes sure that every part is whole.
+    ///
+    /// - Parameter isLenient: whether tensors may be left over; they are not kept then
+    private mutating func check(_ parts: ModelParts, isLenient: Bool) throws {
+        var parts = parts
+        parts.isLenient = isLenient
+        if let problem = parts.problems(description).first { throw problem }
+        leftOut += parts.notes.all
+        for (part, source) in parts.sources {
+            let unused = parts.notes.unused[part] ?? []
+            sources[part] = unused.isEmpty ? source : try RenamedTensors(leavingOut: unused, of: source)
+        }
     }
 
     // MARK: Folders
 
-    private init(folder path: String) throws {
+    private init(folder path: String, _ options: OpenedModel.Options) throws {
         let description = try ModelDescription(folder: path)
-        let parts = try ModelParts(folder: description)
-        if let problem = parts.problems(description).first { throw problem }
         self.path = path
         self.description = description
-        sources = [:]
-        configs = [:]
-        for (part, source) in parts.sources {
+        (sources, configs, index) = ([:], [:], [:])
+        try check(try ModelParts(folder: description), isLenient: options.isLenient)
+        for (part, source) in sources {
             sources[part] = try OriginalCheckpoint.current(part, source)
             configs[part] = try Self.object("\(path)/\(part.rawValue)/config.json")
         }
@@ -55,9 +70,10 @@ struct ModelContents {
         try addFiles()
     }
 
-    static func object(_ path: String) throws -> [String: JSONValue] {
-        guard let values = try? JSONDecoder().decode([String: JSONValue].self, from: try ConfigFile.data(path: path))
-        else { throw LimnError("\(path): this is not a JSON object") }
+    static func object(_ path: String) throws -> [String: JSON] {
+        guard let values = try ConfigFile.json(path: path).dictionary else {
+            throw LimnError("\(path): this is not a JSON object")
+        }
         return values
     }
 
@@ -102,20 +118,19 @@ struct ModelContents {
     // MARK: Single files
 
     private init(file path: String, _ options: OpenedModel.Options) throws {
-        let file = try SingleFile(openTensors(file: path), prefersAverages: options.prefersAverages)
+        let file = try SingleFile(
+            openTensors(file: path), prefersAverages: options.prefersAverages, isLenient: options.isLenient)
         let tokenizer = try? TokenizerFolder.find(options.tokenizer, beside: path)
         if options.tokenizer != nil, tokenizer == nil {
             _ = try TokenizerFolder.find(options.tokenizer, beside: path)
         }
         self.path = path
         description = try ModelDescription(file, tokenizer: tokenizer ?? "")
-        let parts = ModelParts(sources: file.checkpoint.parts.mapValues { $0 as any TensorSource })
-        if let problem = parts.problems(description).first { throw problem }
-        sources = parts.sources
-        configs = file.configs
-        index = file.index
+        (sources, configs, index) = ([:], file.configs, file.index)
         original = file
-        files = [("scheduler/scheduler_config.json", .text(JSONValue.object(file.scheduler).text))]
+        leftOut += file.warnings.map { $0.replacing("\(path): ", with: "") }
+        try check(ModelParts(file), isLenient: options.isLenient)
+        files = [("scheduler/scheduler_config.json", .text(JSON(file.scheduler).text))]
         if let tokenizer { try addTokenizers(tokenizer, file) }
     }
 
@@ -134,14 +149,14 @@ struct ModelContents {
             {
                 files.append(("\(name)/\(file)", .copy(of: folder + "/" + file)))
             }
-            let end = JSONValue.string("<|endoftext|>")
-            let config: [String: JSONValue] = [
+            let end = JSON.string("<|endoftext|>")
+            let config: [String: JSON] = [
                 "add_prefix_space": .bool(false), "bos_token": .string("<|startoftext|>"), "do_lower_case": .bool(true),
                 "eos_token": end, "model_max_length": .number(Double(text.config.maximumLength)),
                 "pad_token": text.padding.map { .string($0) } ?? end, "tokenizer_class": .string("CLIPTokenizer"),
                 "unk_token": end,
             ]
-            files.append(("\(name)/tokenizer_config.json", .text(JSONValue.object(config).text)))
+            files.append(("\(name)/tokenizer_config.json", .text(JSON(config).text)))
         }
     }
 }

@@ -1,12 +1,15 @@
 import Checkpoints
 import FoundationEssentials
 import Models
+import Platform
 import Sampling
 
 /// A model that was found, be it a folder or a file: what it is, and where its weights are. Nothing large is read yet.
 package struct OpenedModel {
     package var description: ModelDescription
     package var parts: ModelParts
+    /// What is left out, in sentences.
+    package var warnings: [String] = []
 
     /// What to open, beside the path.
     package struct Options: Sendable {
@@ -16,18 +19,25 @@ package struct OpenedModel {
         package var prefersAverages = false
         /// What is taken where none is found for a single file.
         package var usualTokenizer: String?
+        /// Whether tensors that belong to no part of a model are left out instead of being an error.
+        package var isLenient = false
 
-        package init(tokenizer: String? = nil, prefersAverages: Bool = false, usualTokenizer: String? = nil) {
+        package init(
+            tokenizer: String? = nil, prefersAverages: Bool = false, usualTokenizer: String? = nil,
+            isLenient: Bool = false
+        ) {
             (self.tokenizer, self.prefersAverages) = (tokenizer, prefersAverages)
-            self.usualTokenizer = usualTokenizer
+            (self.usualTokenizer, self.isLenient) = (usualTokenizer, isLenient)
         }
     }
 
     /// - Throws: `LimnError` and the rooms' own errors, naming what is missing or not supported
     package init(path: String, options: Options = Options()) throws {
         guard Self.isFile(path) else {
-            description = try ModelDescription(folder: path, tokenizer: options.tokenizer)
+            let folder = try HubCache.snapshot(path)
+            description = try ModelDescription(folder: folder, tokenizer: options.tokenizer)
             parts = try ModelParts(folder: description)
+            parts.isLenient = options.isLenient
             return
         }
         let (folder, name) = (URL(filePath: path).deletingLastPathComponent(), URL(filePath: path).lastPathComponent)
@@ -35,15 +45,24 @@ package struct OpenedModel {
             throw LimnError("\(path): this is only the description of a model; give the folder, \(folder.relativePath)")
         }
         let source = try withLimnErrors { try openTensors(file: path) }
-        let file = try SingleFile(source, prefersAverages: options.prefersAverages)
+        let file = try SingleFile(
+            source, prefersAverages: options.prefersAverages, isLenient: options.isLenient)
+        warnings = file.warnings
         let tokenizer = try TokenizerFolder.find(options.tokenizer, beside: path, otherwise: options.usualTokenizer)
         description = try ModelDescription(file, tokenizer: tokenizer)
-        parts = ModelParts(sources: file.checkpoint.parts.mapValues { $0 as any TensorSource })
+        parts = ModelParts(file)
+        parts.isLenient = options.isLenient
     }
 
     private static func isFile(_ path: String) -> Bool {
         var isFolder = false
         return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && !isFolder
+    }
+}
+
+extension ModelParts {
+    package init(_ file: SingleFile) {
+        self.init(sources: file.checkpoint.parts.mapValues { $0 as any TensorSource }, areDescribed: false)
     }
 }
 
@@ -57,11 +76,10 @@ extension ModelDescription {
                 part: part, tokenizer: tokenizer, config: try TextEncoderClasses.config(file.config(part)),
                 padding: isOpenCLIP ? "!" : "<|endoftext|>")
         }
-        let json = Data(JSONValue.object(file.scheduler).text.utf8)
         try self.init(
             path: file.path, pipelineClass: file.pipelineClass, texts: texts,
             unet: try UNetConfig(file.config(.unet)), vae: try AutoencoderConfig(file.config(.vae)),
-            scheduler: try SchedulerConfig(json: json, file: file.path),
+            scheduler: try SchedulerConfig(JSON(file.scheduler), file: file.path),
             zeroesEmptyNegative: file.zeroesEmptyNegative)
         if !isXL, input != .picture { scheduler = scheduler.readAsStableDiffusion() }
     }

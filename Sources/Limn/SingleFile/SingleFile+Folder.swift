@@ -1,11 +1,12 @@
 import Models
+import Platform
 import Sampling
 
 /// What a diffusers folder has besides its networks: the published ones' of each family.
 extension SingleFile {
     /// `scheduler/scheduler_config.json`.
-    package var scheduler: [String: JSONValue] {
-        var config: [String: JSONValue] = [
+    package var scheduler: [String: JSON] {
+        var config: [String: JSON] = [
             "_class_name": .string(schedulerClass), "beta_end": .number(0.012),
             "beta_schedule": .string("scaled_linear"),
             "beta_start": .number(0.00085), "clip_sample": .bool(false), "num_train_timesteps": .number(1000),
@@ -38,10 +39,10 @@ extension SingleFile {
     }
 
     /// `model_index.json`.
-    package var index: [String: JSONValue] {
-        func part(_ library: String, _ name: String) -> JSONValue { .array([.string(library), .string(name)]) }
-        let none = JSONValue.array([.null, .null])
-        var index: [String: JSONValue] = [
+    package var index: [String: JSON] {
+        func part(_ library: String, _ name: String) -> JSON { .array([.string(library), .string(name)]) }
+        let none = JSON.array([.null, .null])
+        var index: [String: JSON] = [
             "_class_name": .string(pipelineClass), "_diffusers_version": .string("0.42.1"),
             "feature_extractor": none, "image_encoder": none, "scheduler": part("diffusers", schedulerClass),
             "unet": part("diffusers", "UNet2DConditionModel"), "vae": part("diffusers", "AutoencoderKL"),

@@ -5,6 +5,7 @@ extension SingleFile {
     /// Keys that only such models have, and what they are.
     private static let otherModels: [(part: String, kind: String)] = [
         ("control_model.", "a ControlNet"), ("edm_mean", "a Playground 2.5 model, whose noise is scaled another way"),
+        ("edm_vpred.", "a CosXL model, whose noise is scaled another way"),
         ("joint_blocks.", "a Stable Diffusion 3 model"), ("double_blocks.", "a Flux model"),
         ("double_layers.", "an AuraFlow model"), ("motion_modules.", "an AnimateDiff motion module"),
         ("clip_txt_mapper.", "a Stable Cascade model"), ("double_stream_blocks.", "a HiDream model"),
@@ -59,7 +60,9 @@ package enum FileKind: Sendable, Equatable {
             self = .checkpoint
         } else if has("down_blocks."), has("conv_in.") {
             self = .unet(channels: shape.count == 4 ? shape[1] : nil)
-        } else if has("decoder.layers.") || has("taesd_decoder.") {
+        } else if has("decoder.layers.") || has("taesd_decoder.")
+            || names.contains("1.weight") && names.contains("3.conv.0.weight") || names.contains("1.conv.0.weight")
+        {
             self = .tinyVAE
         } else if hasAny(["decoder.conv_in.", "decoder.conv_out."]) {
             self = .vae
@@ -76,7 +79,7 @@ package enum FileKind: Sendable, Equatable {
 
     private static let loraMarks = [
         ".lora_down.", ".lora_up.", ".lora_A.", ".lora_B.", "lora_unet_", "lora_te", ".hada_w1", ".lokr_w1",
-        "_lora.down.", "_lora.up.", ".lora.down.", ".lora.up.",
+        "_lora.down.", "_lora.up.", ".lora.down.", ".lora.up.", ".oft_blocks", ".on_input",
     ]
 
     package var description: String {
@@ -99,6 +102,10 @@ package enum FileKind: Sendable, Equatable {
     var advice: String {
         switch self {
         case .unet, .textEncoder: "; give the folder that it belongs to"
+        case .lora: "; give it with --lora"
+        case .embedding: "; give it with --embedding"
+        case .vae: "; give it with --vae"
+        case .tinyVAE: "; give it with --taesd"
         default: "; give a diffusers folder, or one file with UNet, VAE and text encoders"
         }
     }

@@ -1,5 +1,6 @@
 import Checkpoints
 import Models
+import Platform
 import Sampling
 
 /// A whole model in one file, with the names of the original code: what a diffusers folder says in its
@@ -11,7 +12,7 @@ package struct SingleFile: Sendable {
     package let input: ModelDescription.Input
     package let prediction: Prediction
     /// diffusers' `config.json` of each part.
-    package let configs: [CheckpointPart: [String: JSONValue]]
+    package let configs: [CheckpointPart: [String: JSON]]
     private let textParts: [CheckpointPart]
 
     /// What the network predicts, and how that is known.
@@ -24,17 +25,26 @@ package struct SingleFile: Sendable {
 
     package var isXL: Bool { family == .xlBase || family == .xlRefiner }
 
-    /// - Parameter prefersAverages: take the averaged weights of the UNet (EMA) where the file has them
+    /// What is left out and worth a word, in sentences.
+    package let warnings: [String]
+
+    /// - Parameters:
+    ///   - prefersAverages: take the averaged weights of the UNet (EMA) where the file has them
+    ///   - isLenient: whether tensors that belong to no part are left out
     /// - Throws: `LimnError`, `CheckpointError` or `ModelError`: the file holds something else, or not all of a model,
     ///   or tensors that belong to none
-    package init(_ source: any TensorSource, prefersAverages: Bool = false) throws {
+    package init(_ source: any TensorSource, prefersAverages: Bool = false, isLenient: Bool = false) throws {
         let path = source.path
         try Self.refuseOthers(source)
         let checkpoint = try OriginalCheckpoint(source, prefersAverages: prefersAverages)
-        guard checkpoint.unknown.isEmpty else {
+        let (unknown, count) = (checkpoint.unknown, source.tensors.count)
+        guard unknown.isEmpty || isLenient else {
             throw LimnError(
-                "\(path): \(checkpoint.unknown.count) of its tensors belong to nothing that limn knows: "
-                    + Self.listed(checkpoint.unknown))
+                "\(path): \(CheckpointError.notUsed(unknown, of: count)). No part of a model that limn knows has such "
+                    + "names. \(CheckpointError.lenientAdvice(unknown.count))")
+        }
+        warnings = [(unknown, ""), (checkpoint.leftOvers, ", left over from training")].compactMap { names, reason in
+            names.isEmpty ? nil : "\(path): \(CheckpointError.notUsed(names, of: count))\(reason)"
         }
         guard let family = checkpoint.family else {
             throw LimnError(
@@ -54,7 +64,7 @@ package struct SingleFile: Sendable {
         prediction = try Self.prediction(checkpoint, family, input)
         let isXL = family == .xlBase || family == .xlRefiner
         let side = isXL ? 128 : family == .sd2 && prediction.type == .velocity ? 96 : 64
-        var configs: [CheckpointPart: [String: JSONValue]] = [:]
+        var configs: [CheckpointPart: [String: JSON]] = [:]
         var pooled: Int?
         for part in textParts {
             guard let source = checkpoint.parts[part] else { continue }
@@ -77,11 +87,6 @@ package struct SingleFile: Sendable {
 
     package func config(_ part: CheckpointPart) -> ConfigFile {
         ConfigFile(path: "\(path) (\(part.rawValue))", values: configs[part] ?? [:])
-    }
-
-    static func listed(_ names: [String]) -> String {
-        let shown = names.prefix(5).map { "\"\($0.prefix(160))\"" }.joined(separator: ", ")
-        return names.count > 5 ? "\(shown) and \(names.count - 5) more" : shown
     }
 
     /// In words.

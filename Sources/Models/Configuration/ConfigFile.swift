@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import Platform
 
 /// What is wrong with a model's configuration or inputs, in words for people.
 package struct ModelError: Error, CustomStringConvertible, Sendable, Equatable {
@@ -10,24 +11,33 @@ package struct ModelError: Error, CustomStringConvertible, Sendable, Equatable {
 /// A `config.json` whose values are checked as they are read: outside values get in here and nowhere else.
 package struct ConfigFile: Sendable {
     package let path: String
-    private let values: [String: JSONValue]
+    private let values: [String: JSON]
 
     /// - Throws: `ModelError` if the file cannot be read or is not a JSON object.
     package init(path: String) throws {
-        let data = try Self.data(path: path)
-        do {
-            values = try JSONDecoder().decode([String: JSONValue].self, from: data)
-        } catch {
+        guard let values = try Self.json(path: path).dictionary else {
             throw ModelError("\(path): this is not a JSON object; get the file again from where the model came from")
         }
         self.path = path
+        self.values = values
+    }
+
+    /// What a configuration's file holds.
+    ///
+    /// - Throws: `ModelError` if it cannot be read or is not JSON
+    package static func json(path: String) throws -> JSON {
+        do {
+            return try JSON(parsing: try data(path: path))
+        } catch let error as JSONError {
+            throw ModelError("\(path): \(error); get the file again from where the model came from")
+        }
     }
 
     /// The bytes of a configuration: a plain file of a few kilobytes, for a pipe would be waited for and a device
     /// read for ever.
     ///
     /// - Throws: `ModelError` if it is none or cannot be read
-    package static func data(path: String) throws -> Data {
+    private static func data(path: String) throws -> [UInt8] {
         var status = stat()
         guard stat(path, &status) == 0 else {
             throw ModelError("\(path): cannot be read; a diffusers model folder has such a file for each part")
@@ -41,22 +51,22 @@ package struct ConfigFile: Sendable {
         guard let data = try? Data(contentsOf: URL(filePath: path)) else {
             throw ModelError("\(path): cannot be read; you may not be allowed to")
         }
-        return data
+        return Array(data)
     }
 
-    package init(path: String, values: [String: JSONValue]) {
+    package init(path: String, values: [String: JSON]) {
         self.path = path
         self.values = values
     }
 
-    private func value(_ key: String) -> JSONValue? { values[key] == .null ? nil : values[key] }
+    private func value(_ key: String) -> JSON? { values[key] == .null ? nil : values[key] }
 
     package func isSet(_ key: String) -> Bool { value(key) != nil }
     package func isList(_ key: String) -> Bool { if case .array = values[key] { true } else { false } }
     /// Whether the key is there, be it null.
     package func has(_ key: String) -> Bool { values[key] != nil }
 
-    private func wrong(_ key: String, _ value: JSONValue, expected: String) -> ModelError {
+    private func wrong(_ key: String, _ value: JSON, expected: String) -> ModelError {
         ModelError("\(path): \(key) is \(value.shown), but \(expected) was expected")
     }
 
@@ -64,8 +74,8 @@ package struct ConfigFile: Sendable {
         ModelError("\(path): \(key) \(shown) is not supported; limn knows \(supported)")
     }
 
-    private func whole(_ key: String, _ value: JSONValue, in range: ClosedRange<Int>) throws -> Int {
-        guard case .number(let number) = value, let whole = Int(exactly: number), range.contains(whole) else {
+    private func whole(_ key: String, _ value: JSON, in range: ClosedRange<Int>) throws -> Int {
+        guard let whole = value.integer, range.contains(whole) else {
             throw wrong(
                 key, value, expected: "a whole number from \(range.lowerBound) to \(range.upperBound)")
         }
@@ -84,8 +94,8 @@ package struct ConfigFile: Sendable {
         try value(key).map { try number(key, $0) } ?? fallback
     }
 
-    private func number(_ key: String, _ value: JSONValue) throws -> Float {
-        guard case .number(let number) = value, number.isFinite, Float(number).isFinite else {
+    private func number(_ key: String, _ value: JSON) throws -> Float {
+        guard let number = value.number, number.isFinite, Float(number).isFinite else {
             throw wrong(key, value, expected: "a number")
         }
         return Float(number)

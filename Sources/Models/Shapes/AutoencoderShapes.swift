@@ -1,3 +1,5 @@
+import Platform
+
 /// The configuration of an `AutoencoderKL`, told from its tensors: all but the factor by which latents are scaled, and
 /// the groups of the norms.
 package struct AutoencoderShapes: Sendable, Equatable {
@@ -28,8 +30,8 @@ package struct AutoencoderShapes: Sendable, Equatable {
     ///   - sampleSize: side of the model's own pictures
     ///   - scalingFactor: what latents are multiplied by
     ///   - isXL: whether diffusers should keep it in float32 (`force_upcast`)
-    package func config(sampleSize: Int, scalingFactor: Double, isXL: Bool) -> [String: JSONValue] {
-        var config: [String: JSONValue] = [
+    package func config(sampleSize: Int, scalingFactor: Double, isXL: Bool) -> [String: JSON] {
+        var config: [String: JSON] = [
             "_class_name": .string("AutoencoderKL"), "act_fn": .string("silu"),
             "block_out_channels": .numbers(channels),
             "down_block_types": .names(channels.map { _ in "DownEncoderBlock2D" }),

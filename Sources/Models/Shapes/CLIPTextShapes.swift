@@ -1,3 +1,5 @@
+import Platform
+
 /// The configuration of a CLIP text model, told from its tensors and from which of the two families it is: OpenAI's
 /// has approximate GELUs, OpenCLIP's exact ones. All published ones have a head for 64 channels.
 package struct CLIPTextShapes: Sendable, Equatable {
@@ -24,7 +26,7 @@ package struct CLIPTextShapes: Sendable, Equatable {
     /// - Parameters:
     ///   - isOpenCLIP: whether it is of OpenCLIP's making
     ///   - isProjected: whether the pooled text is wanted
-    package func config(isOpenCLIP: Bool, isProjected: Bool) -> [String: JSONValue] {
+    package func config(isOpenCLIP: Bool, isProjected: Bool) -> [String: JSON] {
         let heads = max(1, channels / 64)
         return [
             "architectures": .names([isProjected ? "CLIPTextModelWithProjection" : "CLIPTextModel"]),

@@ -1,4 +1,5 @@
 import Checkpoints
+import Platform
 
 /// The shapes of a network's tensors, to be asked about the network. Names are diffusers'.
 package struct TensorShapes: Sendable {
@@ -55,13 +56,13 @@ func usualGroups(_ channels: [Int]) -> Int {
     (1...32).last { groups in channels.allSatisfy { $0 % groups == 0 } } ?? 1
 }
 
-extension JSONValue {
-    static func numbers(_ values: [Int]) -> JSONValue { .array(values.map { .number(Double($0)) }) }
-    static func names(_ values: [String]) -> JSONValue { .array(values.map { .string($0) }) }
-    static func number(_ value: Int) -> JSONValue { .number(Double(value)) }
+extension JSON {
+    static func numbers(_ values: [Int]) -> JSON { .array(values.map { .integer($0) }) }
+    static func names(_ values: [String]) -> JSON { .array(values.map { .string($0) }) }
+    static func number(_ value: Int) -> JSON { .integer(value) }
 
     /// One number where all are the same, as diffusers writes it.
-    static func perLevel(_ values: [Int]) -> JSONValue {
+    static func perLevel(_ values: [Int]) -> JSON {
         Set(values).count == 1 ? .number(values[0]) : .numbers(values)
     }
 }

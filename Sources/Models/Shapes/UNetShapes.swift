@@ -1,3 +1,5 @@
+import Platform
+
 /// The configuration of a `UNet2DConditionModel`, told from its tensors.
 ///
 /// Shapes tell widths, levels and depths. Three things they do not: the attention heads (8 in models whose transformers
@@ -13,7 +15,7 @@ package struct UNetShapes: Sendable, Equatable {
     private var layers: [Int] = []
     private var downDepths: [Depths] = []
     private var upDepths: [Depths] = []
-    private var midBlock: JSONValue = .null
+    private var midBlock: JSON = .null
     private var midDepth: Int?
     private var onlyCrossAttention: [Bool] = []
     package private(set) var contextChannels: Int?
@@ -91,7 +93,7 @@ package struct UNetShapes: Sendable, Equatable {
     /// - Throws: `ModelError` if diffusers has no words for it
     package func config(
         path: String, sampleSize: Int, sizeConditions: Int, pooledChannels: Int?
-    ) throws -> [String: JSONValue] {
+    ) throws -> [String: JSON] {
         let last = channels.count - 1
         // A level without transformers has no depth of its own; the middle block has the last level's.
         var depths = downDepths.map { $0.first ?? 1 }
@@ -103,7 +105,7 @@ package struct UNetShapes: Sendable, Equatable {
                 "\(path): the transformers on the way down have \(downDepths) layers and the middle one "
                     + "\(midDepth ?? 0); a configuration can only give one number a level")
         }
-        var config: [String: JSONValue] = [
+        var config: [String: JSON] = [
             "_class_name": .string("UNet2DConditionModel"), "act_fn": .string("silu"),
             "attention_head_dim": .perLevel(heads), "block_out_channels": .numbers(channels),
             "center_input_sample": .bool(false), "conv_in_kernel": .number(convInKernel),
@@ -130,7 +132,7 @@ package struct UNetShapes: Sendable, Equatable {
     }
 
     /// The way up has the depths of the way down, unless something was cut out of it (SSD-1B).
-    private func addReverseDepths(_ depths: [Int], to config: inout [String: JSONValue]) {
+    private func addReverseDepths(_ depths: [Int], to config: inout [String: JSON]) {
         let mirrored = zip(upDepths, depths.reversed()).allSatisfy { block, depth in block.allSatisfy { $0 == depth } }
         guard !mirrored else { return }
         config["reverse_transformer_layers_per_block"] = .array(
@@ -139,7 +141,7 @@ package struct UNetShapes: Sendable, Equatable {
 
     private func addConditions(
         _ width: Int, _ path: String, _ sizeConditions: Int, _ pooledChannels: Int?,
-        to config: inout [String: JSONValue]
+        to config: inout [String: JSON]
     ) throws {
         let pooled = pooledChannels ?? 0
         guard width > pooled, (width - pooled) % sizeConditions == 0 else {

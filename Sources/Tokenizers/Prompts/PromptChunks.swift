@@ -40,17 +40,19 @@ package struct PromptChunks {
 
     private let tokenizer: any Tokenizer
     private let room: Int
-    /// The first token of a learnt word: how many it has.
-    private let learnt: [Int: Int]
+    /// Embeddings by the first id of what their files' names are spelled with; longer spellings first.
+    private var spellings: [Int: [(ids: [Int], word: LearntWord)]] = [:]
     private var chunks: [PromptChunk] = []
     private var chunk: [WeightedToken] = []
 
-    private init(_ tokenizer: any Tokenizer) {
+    private init(_ tokenizer: any Tokenizer) throws {
         self.tokenizer = tokenizer
         room = max(1, tokenizer.frame.room)
-        var learnt: [Int: Int] = [:]
-        for ids in tokenizer.learntIDs { if let first = ids.first { learnt[first] = ids.count } }
-        self.learnt = learnt
+        for word in tokenizer.learnt {
+            let ids = try tokenizer.tokens(EmbeddingName.stem(of: word.token.file), withLearnt: false).map(\.id)
+            if let first = ids.first { spellings[first, default: []].append((ids, word)) }
+        }
+        for first in spellings.keys { spellings[first]?.sort { $0.ids.count > $1.ids.count } }
     }
 
     /// As the webui's `tokenize_line` does: `BREAK` ends a chunk; where one is full, and a comma not far, it ends after
@@ -59,7 +61,7 @@ package struct PromptChunks {
     /// - Returns: at least one chunk
     /// - Throws: `PromptError`, `TokenizerError`
     package static func webUI(_ text: [WeightedText], _ tokenizer: any Tokenizer) throws -> [PromptChunk] {
-        var cutter = PromptChunks(tokenizer)
+        var cutter = try PromptChunks(tokenizer)
         var lastComma: Int?
         func close() throws {
             lastComma = nil
@@ -91,25 +93,33 @@ package struct PromptChunks {
     }
 
     /// As ComfyUI's `tokenize_with_weights` does: text is cut at spaces first, and a word goes to the next chunk as a
-    /// whole if it does not fit, unless it is a long one.
+    /// whole if it does not fit, unless it is a long one. `embedding:name` stands for the embedding's vectors alone.
     ///
+    /// - Parameter missing: is told the names of embeddings that are not there, which are left out
     /// - Returns: at least one chunk
     /// - Throws: `PromptError`, `TokenizerError`
-    package static func comfy(_ text: [WeightedText], _ tokenizer: any Tokenizer) throws -> [PromptChunk] {
-        var cutter = PromptChunks(tokenizer)
+    package static func comfy(
+        _ text: [WeightedText], _ tokenizer: any Tokenizer, missing: (String) -> Void = { _ in }
+    ) throws -> [PromptChunk] {
+        var cutter = try PromptChunks(tokenizer)
         for stretch in text {
-            for part in stretch.text.unicodeScalars.split(whereSeparator: { $0 == " " || $0 == "\n" }) {
-                var word = try cutter.words(WeightedText(String(part), stretch.weight)).flatMap(\.self)[...]
-                let isLong = word.count >= longWord
-                while cutter.chunk.count + word.count > cutter.room {
-                    if isLong {
-                        let count = cutter.room - cutter.chunk.count
-                        cutter.chunk += word.prefix(count)
-                        word = word.dropFirst(count)
+            for part in ComfyWords.parts(of: stretch.text) {
+                var text = part
+                if let marker = ComfyMarker(part) {
+                    let (word, rest) = marker.resolve { name in
+                        tokenizer.learnt.first { EmbeddingName.matches(name, $0.token.file) }
+                            ?? tokenizer.learnt.first {
+                                EmbeddingName.matches(name, $0.token.file, ignoringCase: true)
+                            }
                     }
-                    try cutter.close()
+                    if let word {
+                        try cutter.appendMoving(word.tokens(weight: try checked(stretch.weight)))
+                    } else {
+                        missing(marker.name)
+                    }
+                    text = rest
                 }
-                cutter.chunk += word
+                if !text.isEmpty { try cutter.appendMoving(try cutter.letters(WeightedText(text, stretch.weight))) }
             }
         }
         try cutter.close()
@@ -121,7 +131,7 @@ package struct PromptChunks {
     /// - Returns: at least one chunk
     /// - Throws: `PromptError`, `TokenizerError`
     package static func sdcpp(_ text: [WeightedText], _ tokenizer: any Tokenizer) throws -> [PromptChunk] {
-        var cutter = PromptChunks(tokenizer)
+        var cutter = try PromptChunks(tokenizer)
         for stretch in text {
             if stretch.isBreak {
                 if !cutter.chunk.isEmpty { try cutter.close() }
@@ -133,21 +143,47 @@ package struct PromptChunks {
         return cutter.chunks
     }
 
-    /// A stretch's tokens: each by itself, but for those of a learnt word.
-    private func words(_ stretch: WeightedText) throws -> [[WeightedToken]] {
-        guard stretch.weight.isFinite, abs(stretch.weight) <= PromptError.largestWeight else {
-            throw PromptError.weightOutOfRange(stretch.weight)
+    private static func checked(_ weight: Double) throws -> Double {
+        guard weight.isFinite, abs(weight) <= PromptError.largestWeight else {
+            throw PromptError.weightOutOfRange(weight)
         }
+        return weight
+    }
+
+    /// A stretch's tokens as its letters have them.
+    private func letters(_ stretch: WeightedText) throws -> [WeightedToken] {
+        let weight = try Self.checked(stretch.weight)
+        return try tokenizer.tokens(stretch.text, withLearnt: false).map {
+            WeightedToken(id: $0.id, piece: $0.piece, weight: weight)
+        }
+    }
+
+    /// A stretch's tokens: each by itself, but for those of an embedding, whose file's name is found as the webui's
+    /// `find_embedding_at_position` does: where the text has the tokens that the name is spelled with.
+    private func words(_ stretch: WeightedText) throws -> [[WeightedToken]] {
         var words: [[WeightedToken]] = []
-        var rest = try tokenizer.tokens(stretch.text)[...]
+        var rest = try letters(stretch)[...]
         while let first = rest.first {
-            words.append(
-                rest.prefix(learnt[first.id] ?? 1).map {
-                    WeightedToken(id: $0.id, piece: $0.piece, weight: stretch.weight)
-                })
-            rest = rest.dropFirst(learnt[first.id] ?? 1)
+            let found = spellings[first.id]?.first { rest.lazy.map(\.id).starts(with: $0.ids) }
+            words.append(found?.word.tokens(weight: first.weight) ?? [first])
+            rest = rest.dropFirst(found?.ids.count ?? 1)
         }
         return words
+    }
+
+    /// Appends a word, or begins a chunk with it if it does not fit; a long one is cut.
+    private mutating func appendMoving(_ word: [WeightedToken]) throws {
+        var word = word[...]
+        let isLong = word.count >= Self.longWord
+        while chunk.count + word.count > room {
+            if isLong {
+                let count = room - chunk.count
+                chunk += word.prefix(count)
+                word = word.dropFirst(count)
+            }
+            try close()
+        }
+        chunk += word
     }
 
     /// Appends a word that fits, or one too long for any chunk, which is cut.

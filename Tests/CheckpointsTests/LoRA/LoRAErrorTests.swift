@@ -34,7 +34,7 @@ struct LoRAErrorTests {
         shapes["lora_unet_down_blocks_7_attentions_0_proj_in.lora_up.weight"] = [24, 2]
         shapes["bundle_emb.something"] = [4]
         let folder = try lora(shapes)
-        expectError("my.safetensors", "3 of its 5 tensors find no place", "down_blocks_7", "bundle_emb") {
+        expectError("my.safetensors", "3 of 5 tensors do not match any layer", "down_blocks_7", "bundle_emb") {
             _ = try merge(folder)
         }
         let merged = try merge(folder, isLenient: true)
@@ -48,7 +48,7 @@ struct LoRAErrorTests {
         let folder = try lora([
             "lora_unet_nowhere.lora_down.weight": [2, 3], "lora_unet_nowhere.lora_up.weight": [3, 2],
         ])
-        expectError("2 of its 2 tensors") { _ = try merge(folder, isLenient: true) }
+        expectError("2 of 2 tensors do not match") { _ = try merge(folder, isLenient: true) }
     }
 
     @Test func aLoRAOfAnotherFamilySaysSo() throws {
@@ -93,6 +93,20 @@ struct LoRAErrorTests {
                 [".lora_down.weight": [2, 24], ".lora_up.weight": [24, 2], ".dora_scale": [7, 1]],
                 ["dora_scale", "24 magnitudes"]
             ),
+            (
+                [".a1.weight": [24, 2], ".a2.weight": [2, 24], ".b1.weight": [24, 2], ".b2.weight": [2, 25]],
+                ["b2.weight", "expected 2 × 24"]
+            ),
+            ([".a1.weight": [24, 2], ".a2.weight": [2, 24], ".b1.weight": [24, 2]], ["no b2.weight"]),
+            ([".on_input": []], ["on_input", "no weight"]),
+            ([".weight": [23], ".on_input": []], [".weight", "24 values", "[23]"]),
+            ([".on_input": [2], ".weight": [24]], ["on_input must be"]),
+            ([".oft_blocks": [4, 6, 5]], ["oft_blocks", "square blocks along 24 outputs"]),
+            ([".oft_blocks": [5, 6, 6]], ["oft_blocks", "[5, 6, 6]"]),
+            ([".oft_blocks": [4, 4, 6, 6]], ["oft_blocks", "cannot be cut for 4 stages of blocks of 6"]),
+            ([".oft_blocks": [1, 8, 3, 3]], ["oft_blocks", "blocks of 3"]),
+            ([".oft_blocks": [4, 6, 6], ".rescale": [12, 2, 3]], ["rescale", "24 values"]),
+            ([".rescale": [24, 1]], ["rescale", "nothing else"]),
         ] as [([String: [Int]], [String])])
     func wrongShapesAndRanksNameTheKey(_ shapes: [String: [Int]], _ words: [String]) throws {
         let named = Dictionary(uniqueKeysWithValues: shapes.map { (Self.toQ + $0.key, $0.value) })
@@ -136,9 +150,16 @@ struct LoRAErrorTests {
     }
 
     @Test func whatIsNotSupportedIsNamed() throws {
+        for (ending, name) in [
+            ("oft_R.weight", "PEFT's form of OFT"), ("oft_diag", "an early form of OFT"), ("p_layer.weight", "T-LoRA"),
+        ] {
+            // An alpha beside it does not make it a LoRA that is "not complete".
+            let file = try lora([Self.toQ + "." + ending: [4, 6], Self.toQ + ".alpha": []])
+            expectError(ending, "do not match", name + ", which is not supported") { _ = try merge(file) }
+        }
         var shapes = pair
         shapes[Self.toK + ".oft_blocks"] = [4, 6, 6]
-        expectError("oft_blocks", "not supported") { _ = try merge(try lora(shapes)) }
+        expectError("lora_down", "oft_blocks", "another method") { _ = try merge(try lora(shapes)) }
         expectError("no such file") { _ = try merge(try TemporaryFolder()) }
         expectError("finite") { _ = try merge(try lora(pair), strength: .nan) }
     }
@@ -150,7 +171,9 @@ struct LoRAErrorTests {
             ".lora_down.weight", ".lora_up.weight", ".lora_mid.weight", ".alpha", ".dora_scale",
             ".lora_magnitude_vector", ".lora_B.bias", ".hada_w1_a", ".hada_w1_b", ".hada_t1", ".hada_w2_a",
             ".hada_w2_b", ".hada_t2", ".lokr_w1", ".lokr_w1_a", ".lokr_w1_b", ".lokr_w2", ".lokr_w2_a", ".lokr_w2_b",
-            ".lokr_t2", ".diff", ".diff_b",
+            ".lokr_t2", ".diff", ".diff_b", ".a1.weight", ".a2.weight", ".b1.weight", ".b2.weight", ".on_input",
+            ".weight",
+            ".oft_blocks", ".rescale", ".alpha",
         ]
         let sizes = [0, 1, 1, 2, 3, 4, 6, 8, 24, 24, 32, 216]
         let networks = try pipelineA()
@@ -165,9 +188,11 @@ struct LoRAErrorTests {
             guard let (stem, module) = targets.randomElement(using: &generator) else { continue }
             var tensors: [OutputTensor] = []
             // Families of roles that belong together, so that deep checks are reached.
-            let kind = [0..<7, 7..<13, 13..<20, 20..<22, 0..<22].randomElement(using: &generator) ?? 0..<22
+            let kind =
+                [0..<7, 7..<13, 13..<20, 20..<22, 0..<22, 22..<26, 26..<28, 28..<31].randomElement(using: &generator)
+                ?? 0..<22
             for ending in endings[kind] where Int.random(in: 0..<4, using: &generator) > 0 {
-                let rank = ending == ".alpha" ? 0 : Int.random(in: 1...4, using: &generator)
+                let rank = [".alpha", ".on_input"].contains(ending) ? 0 : Int.random(in: 1...4, using: &generator)
                 let shape = (0..<rank).map { _ in sizes.randomElement(using: &generator) ?? 1 }
                 let count = shape.reduce(1, *)
                 guard count < 1 << 14 else { continue }

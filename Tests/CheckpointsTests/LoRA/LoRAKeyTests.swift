@@ -35,13 +35,22 @@ struct LoRAKeyTests {
             ("lora_unet_conv_in.hada_w2_b", "unet", "conv_in", .hadaW2B),
             ("lora_unet_conv_in.lokr_t2", "unet", "conv_in", .lokrT2),
             ("lora_unet_conv_in.diff_b", "unet", "conv_in", .biasDifference),
+            ("lycoris_\(module).lokr_w1", nil, module, .lokrW1),
+            ("unet.base_model.model.\(module).lora_B.weight", "unet", module, .up),
+            ("base_model.model.unet.base_model.model.\(module).lora_A.weight", "unet", module, .down),
+            ("text_encoder.base_model.model.text_model.final.lora_A.weight", "text_encoder", "text_model_final", .down),
+            ("lora_unet_conv_in.a2.weight", "unet", "conv_in", .gloraA2),
+            ("lora_unet_conv_in.oft_blocks", "unet", "conv_in", .oftBlocks),
+            ("lora_unet_conv_in.on_input", "unet", "conv_in", .ia3OnInput),
         ] as [(String, String?, String, LoRAKey.Role)])
     func namesOfEveryKindAreRead(_ key: String, _ part: String?, _ module: String, _ role: LoRAKey.Role) throws {
         let read = try #require(LoRAKey(key))
         #expect(read.part == part && read.module == module && read.role == role)
     }
 
-    @Test(arguments: ["lora_unet_conv_in.oft_blocks", "conv_in.weight", ".alpha", "lora_unet_.alpha", ""])
+    @Test(arguments: [
+        "lora_unet_conv_in.oft_diag", "conv_in.weight", "lycoris_.alpha", ".alpha", "lora_unet_.alpha", "",
+    ])
     func otherNamesAreNot(_ key: String) { #expect(LoRAKey(key) == nil) }
 
     @Test func blocksAreNumberedAsTheOriginalCodeDoes() {

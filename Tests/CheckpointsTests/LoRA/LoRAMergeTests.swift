@@ -27,7 +27,7 @@ struct LoRAMergeTests {
         return data.flatMap { try? JSONDecoder().decode([Case].self, from: $0) } ?? []
     }()
 
-    @Test func thereAreCases() { #expect(Self.cases.count == 13) }
+    @Test func thereAreCases() { #expect(Self.cases.count == 18) }
 
     @Test(arguments: cases) func mergedWeightsAreThoseOfTheReference(_ one: Case) throws {
         let networks = try pipelineA()
@@ -48,6 +48,96 @@ struct LoRAMergeTests {
         let worst = try compare(networks, merge, expected)
         print("original names: \(expected.tensors.count) weights, worst error \(worst)")
         #expect(expected.tensors.count > 100)
+    }
+
+    /// The same tensors under names that other trainers give them.
+    @Test(
+        arguments: [
+            // SimpleTuner
+            ("lokr", "lora_unet_", "lycoris_"), ("loha", "lora_unet_", "lycoris_"),
+            // PEFT, with and without diffusers
+            ("peft", "unet.", "unet.base_model.model."), ("peft", "unet.", "base_model.model.unet."),
+            ("peft-dora", "unet.", "unet.unet."),
+        ])
+    func otherTrainersNamesMeanTheSame(_ name: String, _ own: String, _ other: String) throws {
+        let file = try SafetensorsFile(path: loraPath(name))
+        let folder = try TemporaryFolder()
+        let renamed = try file.tensors.map { key, info in
+            let name = key.hasPrefix(own) ? other + key.dropFirst(own.count) : key
+            return OutputTensor(
+                name: name, shape: info.shape, values: try file.float32(key))
+        }
+        try SafetensorsWriter.write(renamed, metadata: file.metadata, to: folder.file("renamed.safetensors"))
+        let networks = try pipelineA()
+        let strength = try #require(Self.cases.first { $0.name == name }).strength
+        let merge = try LoRAMerge(
+            [LoRAMerge.Item(path: folder.file("renamed.safetensors"), strength: strength)], into: networks)
+        let expected = try SafetensorsFile(path: Fixtures.path("loras/\(name).merged.safetensors"))
+        _ = try compare(networks, merge, expected)
+    }
+
+    @Test func textEncodersAndUNetCanHaveStrengthsOfTheirOwn() throws {
+        let networks = try pipelineA()
+        let expected = try SafetensorsFile(path: Fixtures.path("loras/kohya.merged.safetensors"))
+        let text = try #require(networks["text_encoder"])
+        let changed = try #require(
+            text.source.tensors.keys.sorted().first {
+                expected.tensors["text_encoder." + text.rules.canonical($0)] != nil
+            })
+        func merged(_ strength: Float, _ unetStrength: Float?) throws -> [[Float]] {
+            let item = LoRAMerge.Item(path: loraPath("kohya"), strength: strength, unetStrength: unetStrength)
+            let merge = try LoRAMerge([item], into: networks)
+            return [
+                try #require(merge.sources["unet"]).float32("down_blocks.0.resnets.0.conv1.weight"),
+                try #require(merge.sources["text_encoder"]).float32(changed),
+            ]
+        }
+        let (none, half, whole) = (try merged(0, nil), try merged(0.5, nil), try merged(1, nil))
+        #expect(half[1] != none[1] && half[0] != whole[0])
+        #expect(try merged(0.5, 1) == [whole[0], half[1]])
+        #expect(try merged(0, 0.5) == [half[0], none[1]])
+        #expect(try merged(1, 0) == [none[0], whole[1]])
+    }
+
+    /// Embeddings that were trained together with a LoRA, in every form in which they come, at any strength.
+    @Test func embeddingsInALoRAsFileAreRead() throws {
+        let folder = try TemporaryFolder()
+        let file = try SafetensorsFile(path: loraPath("kohya"))
+        var tensors = try file.tensors.map { key, info in
+            OutputTensor(name: key, shape: info.shape, values: try file.float32(key))
+        }
+        func add(_ name: String, _ shape: [Int], _ value: Float) {
+            tensors.append(
+                OutputTensor(
+                    name: "bundle_emb." + name, shape: shape,
+                    values: [Float](repeating: value, count: shape.reduce(1, *))))
+        }
+        add("<my.word>.clip_l", [2, 32], 1)
+        add("<my.word>.clip_g", [2, 48], 2)
+        add("old.string_to_param.*", [3, 32], 3)
+        add("one.emb_params", [1, 32], 4)
+        try SafetensorsWriter.write(tensors, to: folder.file("with.safetensors"))
+        for strength in [0, 0.5] as [Float] {
+            let item = LoRAMerge.Item(path: folder.file("with.safetensors"), strength: strength)
+            let merge = try LoRAMerge([item], into: try pipelineA())
+            #expect(merge.warnings.isEmpty)
+            #expect(merge.embeddings.map(\.name) == ["<my.word>", "old", "one"])
+            #expect(merge.embeddings.map(\.count) == [2, 3, 1])
+            let word = try #require(merge.embeddings.first)
+            #expect(
+                try word.vectors(for: "text_encoder", width: 32)
+                    == [[Float]](repeating: Array(repeating: 1, count: 32), count: 2))
+            #expect(try word.vectors(for: "text_encoder_2", width: 48).joined().allSatisfy { $0 == 2 })
+            expectError("with.safetensors", "<my.word>", "another model") {
+                _ = try word.vectors(for: "text_encoder", width: 768)
+            }
+        }
+        add("<my.word>.clip_l_out", [2, 32], 1)
+        try SafetensorsWriter.write(tensors, to: folder.file("with.safetensors"))
+        expectError("clip_l_out", "text encoder's output", "not supported") {
+            _ = try LoRAMerge(
+                [LoRAMerge.Item(path: folder.file("with.safetensors"), strength: 1)], into: try pipelineA())
+        }
     }
 
     /// Compares what should have changed with the reference, and all else with the base.

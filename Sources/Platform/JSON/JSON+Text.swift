@@ -1,4 +1,4 @@
-extension JSONValue {
+extension JSON {
     /// The value as JSON text, indented by two spaces, an object's keys in order: the same value is always the same
     /// text.
     package var text: String { text(indent: "") + "\n" }
@@ -12,6 +12,8 @@ extension JSONValue {
         switch self {
         case .null: return "null"
         case .bool(let value): return "\(value)"
+        case .integer(let value): return "\(value)"
+        case .large(let value): return "\(value)"
         // JSON has no infinities; no configuration of ours has any.
         case .number(let value): return Int(exactly: value).map(String.init) ?? (value.isFinite ? "\(value)" : "null")
         case .string(let value): return Self.quoted(value)
@@ -36,5 +38,21 @@ extension JSONValue {
             }
         }
         return result + "\""
+    }
+}
+
+extension JSON {
+    /// The value on one line, shortened, for messages.
+    package var shown: String {
+        switch self {
+        case .null: "null"
+        case .bool(let value): "\(value)"
+        case .integer(let value): "\(value)"
+        case .large(let value): "\(value)"
+        case .number(let value): Int(exactly: value).map(String.init) ?? "\(value)"
+        case .string(let value): Platform.quoted(value, limit: 60)
+        case .array(let values): "[" + values.prefix(8).map(\.shown).joined(separator: ", ") + "]"
+        case .object: "{…}"
+        }
     }
 }

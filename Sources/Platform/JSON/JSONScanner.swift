@@ -1,31 +1,37 @@
-/// A strict scanner for the JSON in weight files (RFC 8259).
+/// A strict scanner for JSON (RFC 8259): the one place where JSON from outside is read.
 ///
-/// Foundation's decoders let duplicate keys pass unseen and take 5.6 ms for a header that this reads in a fraction
-/// of one. Nothing recurses deeper than `nestingLimit`, and every error names the file and the byte.
-struct JSONScanner {
-    static let nestingLimit = 32
+/// Foundation's decoders let duplicate keys pass unseen, trap when they report an error in bytes that are not UTF-8,
+/// and take 5.6 ms for a weight file's header that this reads in a fraction of one. Nothing recurses deeper than
+/// `nestingLimit`, and every error names the byte.
+package struct JSONScanner {
+    package static let nestingLimit = 64
 
     let bytes: UnsafeBufferPointer<UInt8>
-    private let path: String
     /// "header" or "index": what the messages call the text.
-    let subject: String
+    package let subject: String
+    /// What is being read, such as a tensor's name; handed to `makeError`.
+    package var context: String?
     var position = 0
     private var depth = 0
-    /// The tensor whose entry is being read, for messages.
-    var tensor: String?
+    private let makeError: (_ problem: String, _ context: String?) -> any Error
 
-    /// - Parameter bytes: must outlive the scanner.
-    init(_ bytes: UnsafeRawBufferPointer, path: String, subject: String) {
+    /// - Parameters:
+    ///   - bytes: must outlive the scanner. A byte order mark at the start is skipped.
+    ///   - makeError: makes the error that is thrown for a problem, which is a phrase such as "its header is not valid
+    ///     JSON: …"
+    package init(
+        _ bytes: UnsafeRawBufferPointer, subject: String,
+        makeError: @escaping (_ problem: String, _ context: String?) -> any Error
+    ) {
         self.bytes = bytes.bindMemory(to: UInt8.self)
-        self.path = path
         self.subject = subject
+        self.makeError = makeError
+        if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
     }
 
-    func failure(_ problem: String) -> CheckpointError {
-        CheckpointError(path: path, tensor: tensor, problem: problem)
-    }
+    package func failure(_ problem: String) -> any Error { makeError(problem, context) }
 
-    func syntaxError(_ expected: String) -> CheckpointError {
+    package func syntaxError(_ expected: String) -> any Error {
         failure(
             position < bytes.count
                 ? "its \(subject) is not valid JSON: expected \(expected) at byte \(position)"
@@ -35,7 +41,7 @@ struct JSONScanner {
     // MARK: Structure
 
     /// The next byte that is not white space, or nil at the end; it is not consumed.
-    mutating func peek() -> UInt8? {
+    package mutating func peek() -> UInt8? {
         while position < bytes.count {
             let byte = bytes[position]
             guard byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 else { return byte }
@@ -44,7 +50,7 @@ struct JSONScanner {
         return nil
     }
 
-    mutating func take(_ byte: UInt8) -> Bool {
+    package mutating func take(_ byte: UInt8) -> Bool {
         guard peek() == byte else { return false }
         position += 1
         return true
@@ -62,7 +68,7 @@ struct JSONScanner {
     /// Reads an object; `member` is called with each key and must consume its value.
     ///
     /// - Throws: `CheckpointError`, also when a key appears twice.
-    mutating func object(_ what: String, _ member: (inout JSONScanner, String) throws -> Void) throws {
+    package mutating func object(_ what: String, _ member: (inout JSONScanner, String) throws -> Void) throws {
         guard take(UInt8(ascii: "{")) else { throw syntaxError("\(what), a JSON object") }
         if take(UInt8(ascii: "}")) { return }
         try nested { scanner in
@@ -80,7 +86,7 @@ struct JSONScanner {
     }
 
     /// Reads an array; `element` is called before each element and must consume it.
-    mutating func array(_ what: String, _ element: (inout JSONScanner) throws -> Void) throws {
+    package mutating func array(_ what: String, _ element: (inout JSONScanner) throws -> Void) throws {
         guard take(UInt8(ascii: "[")) else { throw syntaxError("\(what), a JSON array") }
         if take(UInt8(ascii: "]")) { return }
         try nested { scanner in
@@ -90,12 +96,12 @@ struct JSONScanner {
     }
 
     /// Makes sure that only white space is left.
-    mutating func finish() throws {
+    package mutating func finish() throws {
         guard peek() == nil else { throw syntaxError("nothing but white space") }
     }
 
     /// Consumes a value of any kind.
-    mutating func skipValue() throws {
+    package mutating func skipValue() throws {
         switch peek() {
         case UInt8(ascii: "{"): try object("a value") { scanner, _ in try scanner.skipValue() }
         case UInt8(ascii: "["): try array("a value") { try $0.skipValue() }
@@ -107,7 +113,7 @@ struct JSONScanner {
         }
     }
 
-    private mutating func skipWord(_ word: StaticString) throws {
+    mutating func skipWord(_ word: StaticString) throws {
         for offset in 0..<word.utf8CodeUnitCount {
             guard position < bytes.count, bytes[position] == word.utf8Start[offset] else {
                 throw syntaxError("\"\(word)\"")
@@ -126,7 +132,7 @@ struct JSONScanner {
 
     private func isDigit(_ byte: UInt8) -> Bool { byte &- UInt8(ascii: "0") < 10 }
 
-    private mutating func skipNumber() throws {
+    mutating func skipNumber() throws {
         if peek() == UInt8(ascii: "-") { position += 1 }
         let first = position
         let digits = takeDigits()
@@ -149,7 +155,7 @@ struct JSONScanner {
     }
 
     /// A number of any kind, as near as a Double comes.
-    mutating func number(_ what: String) throws -> Double {
+    package mutating func number(_ what: String) throws -> Double {
         _ = peek()
         let first = position
         guard first < bytes.count, isDigit(bytes[first]) || bytes[first] == UInt8(ascii: "-") else {
@@ -162,7 +168,7 @@ struct JSONScanner {
     }
 
     /// `true` or `false`.
-    mutating func bool(_ what: String) throws -> Bool {
+    package mutating func bool(_ what: String) throws -> Bool {
         switch peek() {
         case UInt8(ascii: "t"):
             try skipWord("true")
@@ -175,7 +181,7 @@ struct JSONScanner {
     }
 
     /// Reads a number ≥ 0 without fraction or exponent that fits into Int; `what` names it in messages.
-    mutating func wholeNumber(_ what: String) throws -> Int {
+    package mutating func wholeNumber(_ what: String) throws -> Int {
         let first = peek()
         if first == UInt8(ascii: "-") { throw failure("\(what) has a negative number in the \(subject)") }
         guard let first, isDigit(first) else { throw syntaxError("a whole number in \(what)") }
@@ -206,11 +212,12 @@ struct JSONScanner {
 
 /// The keys of one object: few are compared one by one, many hashed, since a header has thousands of tiny objects.
 private struct KeySet {
-    private var few: [String] = []
-    private var many: Set<String> = []
+    private var few: [ExactString] = []
+    private var many: Set<ExactString> = []
 
     /// False if the key was there already.
-    mutating func insert(_ key: String) -> Bool {
+    mutating func insert(_ text: String) -> Bool {
+        let key = ExactString(text)
         if !many.isEmpty { return many.insert(key).inserted }
         if few.contains(key) { return false }
         few.append(key)

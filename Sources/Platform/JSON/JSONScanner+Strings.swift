@@ -1,7 +1,7 @@
 /// Strings, their escapes and their encoding.
 extension JSONScanner {
     /// Reads a string, its escapes resolved; `what` names it in messages.
-    mutating func string(_ what: String) throws -> String {
+    package mutating func string(_ what: String) throws -> String {
         guard take(UInt8(ascii: "\"")) else { throw syntaxError("\(what), a JSON string,") }
         let start = position
         while position < bytes.count {

@@ -1,14 +1,14 @@
 /// A string that equals another only if the bytes are the same.
 ///
 /// Swift's own strings are equal when they are canonically equivalent, but vocabularies tell "é" from "e" + U+0301.
-struct ExactString: Hashable, Sendable {
+package struct ExactString: Hashable, Sendable {
     private let string: String
 
-    init(_ string: String) { self.string = string }
+    package init(_ string: String) { self.string = string }
 
-    static func == (a: Self, b: Self) -> Bool { a.string.utf8.elementsEqual(b.string.utf8) }
+    package static func == (a: Self, b: Self) -> Bool { a.string.utf8.elementsEqual(b.string.utf8) }
 
-    func hash(into hasher: inout Hasher) {
+    package func hash(into hasher: inout Hasher) {
         var copy = string
         copy.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
     }
