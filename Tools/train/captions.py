@@ -71,7 +71,7 @@ def _name(emoji, language, rng, plain, several):
 
 
 def typed(emoji, language):
-    """What people type for it first: a word, or a name that points at no other listed thing; None if there is neither."""
+    """What people type for it first: a word, or a name that points at no other listed thing; None without either."""
     return next(iter((emoji.words.get(language) or []) + emoji.only.get(language, [])), None)
 
 
@@ -97,7 +97,7 @@ def _worded(words, language, rng):
 
 
 def plural(words, language):
-    """A plural by the language's commonest rule, of a single word of three letters or more; else the words as they are."""
+    """A plural by the language's commonest rule, of one word of three letters or more; else the words as they are."""
     if re.fullmatch(r"\w{3,}", words):
         for ending, new in PLURALS.get(language, ()):
             if re.search(ending, words):

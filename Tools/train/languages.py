@@ -180,8 +180,8 @@ PHRASES = {
 # What people put before and after a word, whatever its gender: it says nothing of the picture. {x} is the word; most
 # often it stands alone. "cute" and its like come in the form that agrees with most words.
 WORDINGS = {
-    "en": ("a {x}", "a {x}", "the {x}", "my {x}", "one {x}", "a cute {x}", "cute {x}", "a little {x}", "a picture of a {x}",
-           "picture of a {x}", "a drawing of a {x}", "draw a {x}", "an icon of a {x}", "{x} icon", "{x} emoji",
+    "en": ("a {x}", "a {x}", "the {x}", "my {x}", "one {x}", "a cute {x}", "cute {x}", "a little {x}",
+           "a picture of a {x}", "picture of a {x}", "a drawing of a {x}", "draw a {x}", "an icon of a {x}", "{x} icon", "{x} emoji",
            "a photo of a {x}", "a beautiful {x}", "nice {x}", "funny {x}", "a {x} please", "image of a {x}",
            "simple {x}", "a cartoon {x}", "a happy {x}"),
     "es": ("un {x}", "una {x}", "el {x}", "la {x}", "una imagen de un {x}", "dibujo de un {x}", "dibujo de una {x}",

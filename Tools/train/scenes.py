@@ -10,7 +10,8 @@ HELD_OUT = 10                    # one pair in so many is never shown in trainin
 # For each curriculum, how often a thing of a kind is drawn (a name of its own counts more than a shade of skin), and
 # the shares of the kinds of scene: on white alone, on a background, what is said of one thing, of several, and of two.
 # "first" is for little compute: what has no name of its own, and what takes two things, comes later. "rare" makes up for
-# it afterwards. "things" shows the things of things.txt and nothing else. Evaluation draws from "full", which therefore stays as it is.
+# it afterwards. "things" shows the things of things.txt and nothing else. With --everything, evaluation draws from
+# "full", which therefore stays as it is.
 FREQUENCY = {"first": {"base": 1.0, "flag": 0.25, "variant": 0.04},
              "full": {"base": 1.0, "flag": 0.6, "variant": 0.15},
              "rare": {"base": 1.0, "flag": 0.6, "variant": 0.4},
