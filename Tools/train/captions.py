@@ -3,14 +3,15 @@
 import re
 
 from emoji import LANGUAGES
-from languages import PHRASES
+from languages import PHRASES, PLURALS, WORDINGS
 
 # How often a caption is in a language: English as often as three others.
 WEIGHTS = [3 if language == "en" else 1 for language in LANGUAGES]
 
 
 def caption(scene, emojis, rng, language=None, plain=False):
-    """A caption in a language, or in any. `plain`: the name as it is and the first wording, as evaluation has it."""
+    """A caption in a language, or in any. `plain`: the first wording, as evaluation has it, with the name as it is, or,
+    if it is "typed", with the word that people type first."""
     language = language or rng.choices(LANGUAGES, WEIGHTS)[0]
     words = _words(scene, emojis, rng, language, plain)
     return re.sub(r"\ba (?=[aeio])", "an ", words) if language == "en" else words
@@ -36,8 +37,12 @@ def _words(scene, emojis, rng, language, plain):
             words = phrases[scene.kind + "s"][detail].format(x=words)
             if language == "en" and scene.kind == "size" and detail == "large" and not plain and rng.random() < 0.4:
                 words = words.replace("large", "big", 1)
-        if language == "en" and scene.kind != "count" and not plain:
-            words = _article(words, rng)
+        if scene.kind != "count" and not plain:
+            placement = scene.placements[0]
+            if emojis[placement.thing].listed and scene.kind in ("plain", "background"):
+                words = _worded(words, language, rng)
+            elif language == "en":
+                words = _article(words, rng)
 
     ground = scene.background
     if ground.pattern:
@@ -51,7 +56,9 @@ def _words(scene, emojis, rng, language, plain):
 def _name(emoji, language, rng, plain, several):
     name = emoji.names.get(language) or emoji.names["en"]
     if plain:
-        return name
+        return typed(emoji, language) if plain == "typed" else name
+    if emoji.listed:
+        return _typed(emoji, language, rng)
     chance = rng.random()
     keywords = emoji.keywords.get(language)
     if chance < 0.06:
@@ -61,6 +68,41 @@ def _name(emoji, language, rng, plain, several):
     if language == "en":
         return _english(name, rng)
     return re.sub(r"\s*:\s*", rng.choice((": ", ", ", " ")), name) if rng.random() < 0.5 else name
+
+
+def typed(emoji, language):
+    """What people type for it first: a word, or a name that points at no other listed thing; None without either."""
+    return next(iter((emoji.words.get(language) or []) + emoji.only.get(language, [])), None)
+
+
+def _typed(emoji, language, rng):
+    """What people call a listed thing: a word, the first of them most often; or what points at no other."""
+    words, only = emoji.words.get(language), emoji.only[language]
+    chance = rng.random()
+    if chance < 0.04 or not (words or only):
+        return emoji.character
+    if words and (chance < 0.75 or not only):
+        return words[0] if rng.random() < 0.6 else rng.choice(words)
+    return only[0] if rng.random() < 0.65 else rng.choice(only)
+
+
+def _worded(words, language, rng):
+    """As people put it: with an article, "cute", "a picture of", in the plural; or, in half of the cases, bare."""
+    chance = rng.random()
+    if chance < 0.55:
+        return words
+    if chance < 0.63:
+        return plural(words, language)
+    return rng.choice(WORDINGS[language]).format(x=words)
+
+
+def plural(words, language):
+    """A plural by the language's commonest rule, of one word of three letters or more; else the words as they are."""
+    if re.fullmatch(r"\w{3,}", words):
+        for ending, new in PLURALS.get(language, ()):
+            if re.search(ending, words):
+                return re.sub(ending, new, words, count=1)
+    return words
 
 
 def _english(name, rng):

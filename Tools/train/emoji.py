@@ -4,6 +4,7 @@ From the Debian packages unicode-data (the list), unicode-cldr-core (the words),
 """
 
 import dataclasses
+import os
 import re
 import unicodedata
 import xml.etree.ElementTree as ElementTree
@@ -15,6 +16,8 @@ from PIL import Image, ImageDraw, ImageFont, features
 LIST = "/usr/share/unicode/emoji/emoji-test.txt"
 CLDR = "/usr/share/unicode/cldr/common"
 FONT = "/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf"
+HERE = os.path.dirname(os.path.abspath(__file__))
+THINGS, WORDS = os.path.join(HERE, "things.txt"), os.path.join(HERE, "words.txt")
 LANGUAGES = ("en", "es", "fr", "de", "it", "pt", "ru", "ar", "hi", "ja", "ko", "zh")
 
 SIDE = 128                       # of a sprite, in pixels: the whole picture's side
@@ -30,16 +33,25 @@ class Emoji:
     kind: str                    # "base", "flag" or "variant" (a skin tone, or one of several genders)
     names: dict[str, str]        # by language; English always
     keywords: dict[str, list[str]]
+    listed: bool = False         # in things.txt: what the model promises to draw
+    words: dict[str, list[str]] = dataclasses.field(default_factory=dict)    # as people type them; of listed things
+    only: dict[str, list[str]] = dataclasses.field(default_factory=dict)     # names and keywords of no other listed one
 
 
 def load():
     """Every emoji that the font can draw, in the order of the list."""
     words = _annotations()
-    found = []
+    found, things, usual = [], _things(), _words()
     for character, group, english in _listed():
         names, keywords = words.get(character.replace(VARIATION, ""), ({}, {}))
         names = {"en": english, **names}
-        found.append(Emoji(character, _kind(character, group, english), names, keywords))
+        found.append(Emoji(character, _kind(character, group, english), names, keywords,
+                           character in things, usual.get(character, {})))
+    for missing, path in ((things.difference(emoji.character for emoji in found), THINGS),
+                          (usual.keys() - things, WORDS)):
+        if missing:
+            raise SystemExit(f"{path}: no emoji, or none that is listed: {' '.join(sorted(missing))}")
+    _find_only(found)
     return _with_telling_keywords(found)
 
 
@@ -72,6 +84,44 @@ def _listed():
             entry = re.match(r"([0-9A-F ]+?)\s*; fully-qualified\s*# \S+ E[\d.]+ (.*)$", line)
             if entry:
                 yield "".join(chr(int(code, 16)) for code in entry[1].split()), group, entry[2].strip()
+
+
+def _things():
+    with open(THINGS, encoding="utf-8") as lines:
+        return {line.split()[0] for line in lines if line.strip() and not line.startswith("# ")}
+
+
+def _words():
+    """character → language → words"""
+    words = {}
+    with open(WORDS, encoding="utf-8") as lines:
+        for line in lines:
+            if line.strip() and not line.startswith("# "):
+                character, *columns = (column.strip() for column in line.split("|"))
+                words[character] = {language: [word.strip() for word in column.split(",")]
+                                    for language, column in zip(LANGUAGES, columns, strict=True)}
+    return words
+
+
+def _find_only(emojis):
+    """Fills `only`: of a listed thing's names and keywords those that point at it alone, among the listed things. A
+    word of words.txt counts before a name, and a name before a keyword."""
+    listed = [emoji for emoji in emojis if emoji.listed]
+    for language in LANGUAGES:
+        usual = {word.casefold(): emoji for emoji in listed for word in emoji.words.get(language, ())}
+        named = {emoji.names.get(language, "").casefold(): emoji for emoji in listed}
+        count = Counter(word.casefold() for emoji in listed for word in set(emoji.keywords.get(language, ())))
+        for emoji in listed:
+            words = []
+            if language in emoji.names and usual.get(emoji.names[language].casefold(), emoji) is emoji:
+                words.append(emoji.names[language])
+            for word in emoji.keywords.get(language, ()):
+                key = word.casefold()
+                if count[key] == 1 and usual.get(key, emoji) is emoji and named.get(key, emoji) is emoji:
+                    words.append(word)
+            own = {word.casefold() for word in emoji.words.get(language, ())}
+            once = {word.casefold(): word for word in reversed(words)}
+            emoji.only[language] = [word for key, word in reversed(once.items()) if key not in own]
 
 
 def _kind(character, group, english):

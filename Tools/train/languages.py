@@ -176,3 +176,42 @@ PHRASES = {
         ("{b}左边的{a}", "{b}右边的{a}", "{b}上面的{a}", "{b}下面的{a}", "{a}和{b}"),
         ("倒置的{x}", "镜像的{x}", "向左倾斜的{x}", "向右倾斜的{x}")),
 }
+
+# What people put before and after a word, whatever its gender: it says nothing of the picture. {x} is the word; most
+# often it stands alone. "cute" and its like come in the form that agrees with most words.
+WORDINGS = {
+    "en": ("a {x}", "a {x}", "the {x}", "my {x}", "one {x}", "a cute {x}", "cute {x}", "a little {x}",
+           "a picture of a {x}", "picture of a {x}", "a drawing of a {x}", "draw a {x}", "an icon of a {x}", "{x} icon", "{x} emoji",
+           "a photo of a {x}", "a beautiful {x}", "nice {x}", "funny {x}", "a {x} please", "image of a {x}",
+           "simple {x}", "a cartoon {x}", "a happy {x}"),
+    "es": ("un {x}", "una {x}", "el {x}", "la {x}", "una imagen de un {x}", "dibujo de un {x}", "dibujo de una {x}",
+           "{x} bonito", "{x} bonita", "un {x} lindo", "una {x} linda", "icono de {x}", "foto de {x}", "mi {x}"),
+    "fr": ("un {x}", "une {x}", "le {x}", "la {x}", "une image de {x}", "dessin de {x}", "un joli {x}", "une jolie {x}",
+           "un {x} mignon", "icône de {x}", "photo de {x}", "mon {x}", "dessine un {x}"),
+    "de": ("ein {x}", "eine {x}", "der {x}", "die {x}", "das {x}", "ein Bild von {x}", "ein süßer {x}", "eine süße {x}",
+           "ein süßes {x}", "ein kleiner {x}", "eine kleine {x}", "Bild: {x}", "Zeichnung: {x}", "einen {x}",
+           "schönes {x}", "ein schönes {x}", "mein {x}", "{x} Bild"),
+    "it": ("un {x}", "una {x}", "il {x}", "la {x}", "immagine di {x}", "disegno di {x}", "un {x} carino",
+           "una {x} carina", "icona di {x}", "foto di {x}", "un bel {x}", "uno {x}"),
+    "pt": ("um {x}", "uma {x}", "o {x}", "a {x}", "imagem de {x}", "desenho de um {x}", "desenho de uma {x}",
+           "{x} fofo", "{x} fofa", "ícone de {x}", "foto de {x}", "um {x} bonito"),
+    "ru": ("милый {x}", "милая {x}", "картинка: {x}", "рисунок {x}", "красивый {x}", "красивая {x}", "один {x}",
+           "маленькая {x}", "нарисуй: {x}", "мой {x}"),
+    "ar": ("ال{x}", "صورة {x}", "رسم {x}", "{x} جميل", "{x} لطيف", "{x} جميلة", "رمز {x}"),
+    "hi": ("एक {x}", "एक प्यारा {x}", "प्यारी {x}", "{x} का चित्र", "{x} की तस्वीर", "सुंदर {x}"),
+    "ja": ("かわいい{x}", "可愛い{x}", "{x}の絵", "{x}のイラスト", "{x}の写真", "一つの{x}", "{x}のアイコン", "きれいな{x}"),
+    "ko": ("귀여운 {x}", "{x} 그림", "{x} 사진", "{x} 한 개", "{x} 아이콘", "예쁜 {x}", "작고 귀여운 {x}"),
+    "zh": ("一只{x}", "一个{x}", "可爱的{x}", "{x}的图片", "画一个{x}", "{x}图标", "漂亮的{x}", "一朵{x}", "一张{x}的照片"),
+}
+# Plurals as people type them for one picture: endings that a word may take, instead of one it has.
+PLURALS = {
+    "en": ((r"([^aeiou])y$", r"\1ies"), (r"(s|x|z|ch|sh)$", r"\1es"), (r"$", "s")),
+    "es": ((r"([aeiouáéó])$", r"\1s"), (r"z$", "ces"), (r"([dlnrj])$", r"\1es")),
+    "fr": ((r"(eau|eu|ou)$", r"\1x"), (r"al$", "aux"), (r"([^sxz])$", r"\1s")),
+    "de": ((r"e$", "en"), (r"(er|el|chen)$", r"\1"), (r"o$", "os"), (r"(ung)$", r"\1en"), (r"$", "e")),
+    "it": ((r"([gc])a$", r"\1he"), (r"a$", "e"), (r"[oe]$", "i")),
+    "pt": ((r"ão$", "ões"), (r"m$", "ns"), (r"l$", "is"), (r"([rz])$", r"\1es"), (r"([aeioué])$", r"\1s")),
+    "ru": ((r"([гкхжчшщ])а$", r"\1и"), (r"а$", "ы"), (r"я$", "и"), (r"ь$", "и"), (r"о$", "а"),
+           (r"([гкхжчшщ])$", r"\1и"), (r"([бвдзлмнпрст])$", r"\1ы")),
+    "ko": ((r"$", "들"),),
+}

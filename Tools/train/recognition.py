@@ -12,16 +12,18 @@ GRAIN = 4                        # pixels averaged into one where places may be 
 
 
 class Recogniser:
-    def __init__(self, emojis, painter, vae):
-        """`vae`: an AutoencoderKL in float32."""
+    def __init__(self, emojis, painter, vae, among=None):
+        """`vae`: an AutoencoderKL in float32. `among`: the indices of the things that may be found; all of them."""
         self.emojis, self.painter, self.vae = emojis, painter, vae
-        self.latents = self._encoded([Scene((Placement(i),)) for i in range(len(emojis))])
+        self.among = list(range(len(emojis)) if among is None else among)
+        self.latents = self._encoded([Scene((Placement(i),)) for i in self.among])
         self.twins = _twins(painter)
         self.alone = {}              # (x, y, background) → every thing alone there
 
     def nearest(self, pictures, count=5):
         """Indices of the nearest things on white by the autoencoder's latents: [picture, count]."""
-        return torch.cdist(self._encode(pictures), self.latents).topk(count, largest=False).indices.tolist()
+        rows = torch.cdist(self._encode(pictures), self.latents).topk(count, largest=False).indices.tolist()
+        return [[self.among[i] for i in row] for row in rows]
 
     def same(self, found, thing, language="en"):
         """Whether they are the same picture (some flags are), or have the same name in the prompt's language."""
@@ -44,7 +46,7 @@ class Recogniser:
         if key not in self.alone:
             self.alone[key] = self._windows(*key)
         window = _window(picture[None], x, y)
-        return torch.cdist(window.flatten(1), self.alone[key]).argmin().item()
+        return self.among[torch.cdist(window.flatten(1), self.alone[key]).argmin().item()]
 
     def count(self, picture, thing, background="white"):
         """How many of this thing: 1 to 4, as the nearest of the layouts."""
@@ -57,7 +59,7 @@ class Recogniser:
 
     def _windows(self, x, y, background):
         """Every thing alone at x, y: [thing, values]"""
-        things = [Scene((Placement(i, x, y, PART),), Background(background)) for i in range(len(self.emojis))]
+        things = [Scene((Placement(i, x, y, PART),), Background(background)) for i in self.among]
         parts = [_window(self.painter.paint(things[start:start + 128]), x, y) for start in range(0, len(things), 128)]
         return torch.cat(parts).flatten(1)
 

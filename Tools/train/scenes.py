@@ -10,16 +10,20 @@ HELD_OUT = 10                    # one pair in so many is never shown in trainin
 # For each curriculum, how often a thing of a kind is drawn (a name of its own counts more than a shade of skin), and
 # the shares of the kinds of scene: on white alone, on a background, what is said of one thing, of several, and of two.
 # "first" is for little compute: what has no name of its own, and what takes two things, comes later. "rare" makes up for
-# it afterwards. Evaluation draws from "full", which therefore stays as it is.
+# it afterwards. "things" shows the things of things.txt and nothing else. With --everything, evaluation draws from
+# "full", which therefore stays as it is.
 FREQUENCY = {"first": {"base": 1.0, "flag": 0.25, "variant": 0.04},
              "full": {"base": 1.0, "flag": 0.6, "variant": 0.15},
-             "rare": {"base": 1.0, "flag": 0.6, "variant": 0.4}}
+             "rare": {"base": 1.0, "flag": 0.6, "variant": 0.4},
+             "things": {"base": 1.0, "flag": 0.0, "variant": 0.0}}
 KINDS = {"first": {"plain": 0.5, "background": 0.22, "size": 0.03, "place": 0.03, "tint": 0.04, "turn": 0.02,
                    "count": 0.05, "relation": 0.11},
          "full": {"plain": 0.35, "background": 0.2, "size": 0.04, "place": 0.07, "tint": 0.06, "turn": 0.04,
                   "count": 0.08, "relation": 0.16},
          "rare": {"plain": 0.42, "background": 0.14, "size": 0.03, "place": 0.04, "tint": 0.05, "turn": 0.02,
-                  "count": 0.1, "relation": 0.2}}
+                  "count": 0.1, "relation": 0.2},
+         "things": {"plain": 0.65, "background": 0.1, "size": 0.01, "place": 0.01, "tint": 0.01, "turn": 0.01,
+                    "count": 0.03, "relation": 0.18}}
 
 FULL, PART = 1.0, 0.5            # scales of a sprite, whose side is the picture's
 SIZE_SCALES = {"small": 0.4, "large": 1.3}
@@ -76,8 +80,9 @@ class Scenes:
     def __init__(self, emojis, curriculum="full"):
         self.emojis = emojis
         self.kinds = KINDS[curriculum]
-        self.weights = [FREQUENCY[curriculum][emoji.kind] for emoji in emojis]
-        self.base = [i for i, emoji in enumerate(emojis) if emoji.kind == "base"]
+        only = curriculum == "things"
+        self.weights = [FREQUENCY[curriculum][emoji.kind] * (emoji.listed or not only) for emoji in emojis]
+        self.base = [i for i, emoji in enumerate(emojis) if emoji.kind == "base" and (emoji.listed or not only)]
         # A red "green apple" is nonsense, and so is a tinted key or sign of one colour.
         coloured = re.compile(r"\b(%s|light|dark|keycap)\b" % "|".join(COLOURS), re.IGNORECASE)
         self.tintable = [i for i in self.base if not coloured.search(emojis[i].names["en"])]

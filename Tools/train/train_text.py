@@ -18,7 +18,7 @@ import models
 from captions import caption
 from labels import NOTHING, classes, labels
 from pictures import Painter
-from training import Run, averaged_weights, device, newer, prepared
+from training import Run, averaged_weights, device, half_is_fast, newer, prepared
 
 SKETCH = 32                      # a sketch's side: the picture in few pixels
 SHRINK = 4                       # the scenes of these lessons are painted so many times smaller
@@ -91,7 +91,8 @@ def train(data, folder, minutes, batch, rate, cooldown):
             joint = averaged_weights("unet", folder)
             run.take({name.removeprefix("reader."): weight for name, weight in joint.items()})
 
-    forward = torch.compile(reader)          # on a CPU too: here its gradients equal eager mode's
+    # On a CPU too, if it has bfloat16: here its gradients equal eager mode's.
+    forward = torch.compile(reader) if half_is_fast() else reader
 
     def loss(ids, truth, sketches):
         _, said = forward(ids)

@@ -3,6 +3,7 @@
 import math
 import os
 import random
+import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -19,8 +20,29 @@ def device():
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
+def half_is_fast():
+    """Whether products in bfloat16 are the machine's own. A CPU that has none takes 60 times as long as in float32."""
+    return device() == "cuda" or torch.cpu._is_avx512_bf16_supported()
+
+
 def autocast():
-    return torch.autocast(device(), dtype=torch.bfloat16)
+    return torch.autocast(device(), dtype=torch.bfloat16, enabled=half_is_fast())
+
+
+def _orthogonal(gradient, coefficients, steps, eps):
+    """PyTorch's Newton-Schulz iteration for Muon, but in float32."""
+    a, b, c = coefficients
+    tall = gradient.shape[0] > gradient.shape[1]
+    x = gradient.T if tall else gradient
+    x = x / x.norm().clamp(min=eps)
+    for _ in range(steps):
+        square = x @ x.T
+        x = torch.addmm(x, torch.addmm(square, square, square, beta=b, alpha=c), x, beta=a)
+    return x.T if tall else x
+
+
+if not half_is_fast():
+    torch.optim._muon._zeropower_via_newtonschulz = _orthogonal
 
 
 def prepared(model):
@@ -56,7 +78,7 @@ class Average:
 class Run:
     """A stage's weights, optimiser and counters, saved every few minutes and resumed where they were left.
 
-    Only time spent in steps counts, so a process that was paused loses nothing but the pause.
+    Only time spent in steps counts, so a process that was paused, or starved, loses nothing but that time.
     """
 
     def __init__(self, name, folder, module, rate, decay, minutes, cooldown=False, slow=(), memory=(),
@@ -97,14 +119,21 @@ class Run:
         return random.Random(f"{self.name} {self.steps}")
 
     def batches(self):
-        """Yields once a step until the minutes are spent; saves and reports in between."""
+        """Yields once a step until the minutes are spent, or the process is asked to end; saves and reports meanwhile.
+
+        On a CPU a second counts that all cores have worked: beside other work, steps take longer than they count.
+        """
         saved = self.seconds
         fastest = math.inf
-        while self.seconds - self.seconds_before < self.seconds_allowed:
-            start = time.perf_counter()
+        told = []
+        signal.signal(signal.SIGTERM, lambda *_: told.append(True))
+        while self.seconds - self.seconds_before < self.seconds_allowed and not told:
+            start, worked = time.perf_counter(), time.process_time()
             yield self.rng()
             # A process that was stopped and continued shows as a step that takes far longer: it is not counted.
             took = time.perf_counter() - start
+            if self.workers:
+                took = min(took, (time.process_time() - worked) / CORES)
             fastest = min(fastest, took)
             self.seconds += min(took, 10 * fastest)
             self.steps += 1
