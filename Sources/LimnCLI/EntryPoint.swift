@@ -7,12 +7,27 @@ import Limn
 @main
 enum Main {
     static func main() async {
+        beginAnewUnderAMemoryLimit()
         Console.prepare()
         leave(with: await run())
     }
 
-    /// Ends the program without what libraries do at its end: under a memory limit OpenBLAS would wait there for ever, for
-    /// worker threads that it could not start.
+    /// When it is loaded, OpenBLAS starts worker threads, which limn does not use. Where memory for their stacks is lacking, a
+    /// product waits for them for ever, or crashes. Whether it starts them is told by the environment alone, before the
+    /// program begins; so under a limit of the address space the program begins once more, told so.
+    private static func beginAnewUnderAMemoryLimit() {
+        let name = "OPENBLAS_NUM_THREADS"
+        var limit = rlimit()
+        guard getenv(name) == nil, getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) == 0,
+            limit.rlim_cur != rlim_t.max
+        else { return }
+        setenv(name, "1", 1)
+        // Where this fails, the program goes on as it is.
+        execv("/proc/self/exe", CommandLine.unsafeArgv)
+    }
+
+    /// Ends the program without what libraries do at its end: OpenBLAS would wait there for threads that it could not
+    /// start.
     private static func leave(with status: Int32) -> Never {
         fflush(nil)
         _exit(status)
