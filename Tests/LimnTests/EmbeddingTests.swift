@@ -100,8 +100,10 @@ import Testing
         #expect(text.contains("<Cat-Toy>"))
         try folder.write(source, to: "first.safetensors")
         try folder.write(source, to: "second.safetensors")
-        let twice = await failure("pipeline-b", [folder.file("first.safetensors"), folder.file("second.safetensors")])
-        #expect(twice.contains("<Cat-Toy>") && twice.contains("another name"), "\(twice)")
+        // Their files' names tell them apart; plain prompts do not.
+        let model = try await load("pipeline-b", [folder.file("first.safetensors"), folder.file("second.safetensors")])
+        let twice = await message { try await model.check(TinyModel.request()) } ?? ""
+        #expect(twice.contains("<Cat-Toy>") && twice.contains("first.safetensors and "), "\(twice)")
     }
 
     /// The webui's older form names the word beside its vectors; its newer one is called by the word.
