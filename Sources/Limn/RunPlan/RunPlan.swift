@@ -33,12 +33,12 @@ struct RunPlan {
         func usage(_ text: String) -> LimnError { LimnError(text, isUsage: true) }
         var request = asked
         habits = request.likeness.habits
+        try RequestField.checkRanges(of: request)
         canvas = try Canvas(request, description)
         let most = habits.sharesNoise ? 4096 : 10_000
         guard (1...most).contains(request.count) else {
             throw usage("\(request.count) pictures are not possible; ask for 1 to \(most)")
         }
-        try RequestField.checkRanges(of: request)
         try Self.checkConditions(request, description, hasRefiner: hasRefiner)
         guidanceScale =
             request.guidanceScale ?? description.guidanceScale ?? habits.guidanceScale ?? description.usualGuidance
