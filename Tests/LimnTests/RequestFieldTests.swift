@@ -52,7 +52,6 @@ import Testing
     @Test func everyStoredPropertyIsAField() throws {
         // What a request holds, down to what has no groups in it: digests stand for pictures and noise in records.
         let notInRecords: Set<String> = ["source.picture", "source.mask", "source.latents"]
-        var count = 0
         func leaves(_ value: Any, _ path: String, depth: Int) -> [String] {
             let children = Array(Mirror(reflecting: value).children)
             let isGroup =
@@ -65,7 +64,7 @@ import Testing
             }
         }
         let found = leaves(Request(prompt: ""), "", depth: 0).filter { !notInRecords.contains($0) }
-        count = found.count
+        let count = found.count
         #expect(count == RequestField.all.count, "\(found)")
         #expect(Set(RequestField.all.map(\.name)).count == count)
         // Each of them changes something that no other changes.

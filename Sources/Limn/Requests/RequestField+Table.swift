@@ -132,7 +132,7 @@ extension RequestField {
     public static let seed = RequestField(
         "seed", \.seed,
         "The same seed gives the same picture; picture i of several uses seed + i.",
-        usual: "random, printed and recorded", key: "Seed")
+        usual: "random, as for a negative number; printed and recorded", key: "Seed")
 
     public static let generator = RequestField(
         "generator", \.seeds.generator, "Whose random numbers: torch, cuda or numpy.", usual: "torch, or the profile's",
